@@ -1,0 +1,33 @@
+# Every target works on a fresh clone: it makes .venv first, from the pinned requirements.txt.
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help setup repro test lint lock
+.DEFAULT_GOAL := help
+
+help: ## Show what each target does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/installed ## Install the pinned packages into .venv
+
+$(VENV)/installed: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+repro: setup ## Run what is not up to date of the pipeline
+	dvc repro
+
+test: setup ## Run the tests
+	pytest
+
+lint: setup ## Check format, style and types
+	ruff format --check .
+	ruff check .
+	mypy
+
+lock: setup ## Write requirements.txt anew from pyproject.toml
+	pip-compile --quiet --extra dev --strip-extras --no-header --no-annotate --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --output-file requirements.txt pyproject.toml
+	sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/' requirements.txt

@@ -1,0 +1,22 @@
+"""One line and exit status 1 for a user's mistake; a traceback only for a fault of ours."""
+
+import sys
+import warnings
+from collections.abc import Callable
+
+
+class UserError(Exception):
+    """Something that the person who runs the pipeline can mend: the rule, what was found, what to do."""
+
+
+class MissingInput(UserError):
+    """A file that an earlier stage makes, or that the user names, is not there."""
+
+
+def run_stage(main: Callable[[], None]) -> None:
+    """Run a stage's `main`; print a UserError as it stands and exit with status 1."""
+    warnings.simplefilter("ignore", FutureWarning)  # libraries' notes to one another
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")

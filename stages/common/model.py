@@ -1,0 +1,175 @@
+"""Build, load and run a text classifier on a frozen base model."""
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets import Dataset
+from peft import PeftModel
+from tqdm import tqdm
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers.utils import logging
+
+from stages.common.errors import UserError
+from stages.common.tokenizer import load_tokenizer
+
+PARITY_ROWS = 64
+
+
+def load_base(folder: Path, labels: list[str]) -> tuple[PreTrainedModel, list[str]]:
+    """Load the base model in float32 with a classification head for `labels`, and no dropout in it.
+
+    Dropout in frozen layers costs half of a training step on a CPU and keeps attention off its fast path; the
+    adapters have their own.
+
+    Returns:
+        The model, and the names of the modules that the base has no weights for: its head, and for some
+        architectures a pooler or a dense layer before it. These must be trained.
+
+    Raises:
+        UserError: when the folder holds no model that classifies, or lacks weights inside its encoder.
+    """
+    names = dict(enumerate(labels))
+    try:
+        config = AutoConfig.from_pretrained(
+            folder, id2label=names, label2id={label: number for number, label in names.items()}, trust_remote_code=False
+        )
+        dropouts = {key: value for key, value in config.to_dict().items() if "drop" in key and isinstance(value, float)}
+        for key in dropouts:
+            setattr(config, key, 0.0)
+        config.pad_token_id = load_tokenizer(folder).pad_token_id
+        with quiet_transformers():
+            model, loading = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # a head for other labels is not an error: it is replaced
+            )
+    except (OSError, ValueError) as error:
+        raise UserError(f"model.base: {folder} can't be loaded: {' '.join(str(error).split())}") from error
+    for key, value in dropouts.items():  # what is exported can be trained on by others as usual
+        setattr(model.config, key, value)
+    new = [*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])]
+    blocks_name, _ = find_blocks(model)
+    inside = sorted(key for key in new if key.startswith(blocks_name))
+    if inside:
+        raise UserError(f"model.base: {folder} has no weights for {len(inside)} parts of its encoder, as {inside[0]}")
+    return model, whole_modules(model, new)
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep the loading report and its progress bar off the screen: what it says is checked here instead."""
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        logging.enable_progress_bar()
+
+
+def whole_modules(model: torch.nn.Module, parameters: list[str]) -> list[str]:
+    """Return the names of the largest modules all of whose parameters are among `parameters`, in order."""
+    new = set(parameters)
+    found: list[str] = []
+    for name, module in model.named_modules():
+        inner = {f"{name}.{parameter}" for parameter, _ in module.named_parameters()}
+        if name and inner and inner <= new and not any(name.startswith(f"{outer}.") for outer in found):
+            found.append(name)
+    return found
+
+
+def find_blocks(model: PreTrainedModel) -> tuple[str, torch.nn.ModuleList]:
+    """Return the name and the list of the base model's transformer blocks, lowest first.
+
+    Raises:
+        UserError: when the architecture doesn't keep them in one list.
+    """
+    wanted = model.config.num_hidden_layers
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == wanted:
+            return name, module
+    raise UserError(f"model.base: {type(model).__name__} does not keep its {wanted} blocks in one list")
+
+
+def load_adapter(base_folder: Path, adapter_dir: Path, labels: list[str]) -> PeftModel:
+    """Load a trained adapter and its head onto a fresh base model, ready to predict."""
+    base, _ = load_base(base_folder, labels)
+    return PeftModel.from_pretrained(base, str(adapter_dir)).eval()
+
+
+def parity_rows(split: Dataset) -> Dataset:
+    """Return PARITY_ROWS rows of a split, from its shortest to its longest, to compare forms of a model on."""
+    places = np.linspace(0, len(split) - 1, min(PARITY_ROWS, len(split))).astype(int)
+    return split.select(np.argsort(split["length"], kind="stable")[places])
+
+
+def pad_batch(rows: dict[str, list], pad_token_id: int) -> dict[str, torch.Tensor]:
+    """Return input_ids and attention_mask, int64 (batch, longest), of rows with `input_ids`; padding stands right."""
+    longest = max(map(len, rows["input_ids"]))
+    ids = np.full((len(rows["input_ids"]), longest), pad_token_id)
+    mask = np.zeros_like(ids)
+    for row, tokens in enumerate(rows["input_ids"]):
+        ids[row, : len(tokens)] = tokens
+        mask[row, : len(tokens)] = 1
+    return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+
+
+def predict_logits(model: PreTrainedModel, split: Dataset, batch_size: int, progress: str | None = None) -> np.ndarray:
+    """Return the logits of every row of a tokenized split, float32 (n, classes), in its order.
+
+    Batches hold rows of near-equal length, longest first, so that padding costs little and running out of memory
+    happens at once or not at all.
+    """
+    device = next(model.parameters()).device
+    order = np.argsort(-np.asarray(split["length"]), kind="stable")
+    logits: np.ndarray | None = None
+    with torch.inference_mode(), tqdm(total=len(order), desc=progress, unit="text", disable=progress is None) as bar:
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            batch = pad_batch(split[rows], model.config.pad_token_id)
+            output = model(**{name: tensor.to(device) for name, tensor in batch.items()}).logits.float().cpu().numpy()
+            if logits is None:
+                logits = np.zeros((len(order), output.shape[1]), dtype=np.float32)
+            logits[rows] = output
+            bar.update(len(rows))
+    assert logits is not None, "a split has rows: prepare-data sees to it"
+    return logits
+
+
+def skip_unread_positions(model: PreTrainedModel, blocks: torch.nn.ModuleList) -> bool:
+    """Let the last block finish only the first position, where that is the only one that the head reads.
+
+    In BERT and its relatives the head reads the first token. The other positions serve the last block as keys and
+    values; their attention output and feed-forward, three quarters of the block, go unread. The logits and the
+    gradients are the same, which is checked on a probe here; where they differ, nothing is changed.
+
+    Returns:
+        Whether the model was changed.
+    """
+    finish = getattr(getattr(blocks[-1], "attention", None), "output", None)
+    if finish is None or list(inspect.signature(finish.forward).parameters) != ["hidden_states", "input_tensor"]:
+        return False
+    was_training = model.training
+    model.eval()
+    probe = {"input_ids": torch.arange(12).view(2, 6) + 5, "attention_mask": torch.tensor([[1] * 6, [1] * 4 + [0] * 2])}
+    probe = {name: tensor.to(next(model.parameters()).device) for name, tensor in probe.items()}
+    with torch.inference_mode():
+        whole = model(**probe).logits
+        hook = finish.register_forward_pre_hook(lambda _, inputs: tuple(states[:, :1] for states in inputs))
+        try:
+            same = torch.allclose(model(**probe).logits, whole, rtol=1e-4, atol=1e-4)
+        except (IndexError, RuntimeError):
+            same = False
+    if not same:
+        hook.remove()
+    model.train(was_training)
+    return same

@@ -1,0 +1,186 @@
+"""Run the frozen blocks below the lowest adapter once, and train the blocks above on their stored output.
+
+Where adapters sit only in the top blocks, the blocks below are the same function of the text in every epoch and in
+every experiment. What they give is kept in half precision in memory-mapped Arrow files in the user's cache folder,
+each under a name made from all that it depends on, so that every experiment on the machine finds it there.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from datasets import Dataset, Features, List, Value
+from tqdm import tqdm
+from transformers import PreTrainedModel
+
+from stages.common.model import pad_batch
+from stages.common.outputs import remove, whole_output
+
+FORMAT = 1  # raise it when the same inputs come to be stored differently
+BUILD_ROWS = 32  # texts in a batch while a prefix is built
+BYTES_PER_STATE = 2  # float16
+
+
+def cache_dir() -> Path:
+    """Return the folder that all clones and experiments of this user share."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "lora-text-classifier" / "prefix"
+
+
+def base_digest(folder: Path) -> str:
+    """Return a hash of a base model's weights and configuration."""
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("*.safetensors"), folder / "config.json"]):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def prefix_bytes(split: Dataset, width: int) -> int:
+    return int(np.sum(split["length"])) * width * BYTES_PER_STATE
+
+
+def with_prefix(
+    model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int, split: Dataset, digest: str, limit_bytes: int
+) -> Dataset:
+    """Return `split` with a column `prefix`, what enters block `cut`: float16, length x width numbers a row.
+
+    It comes from the cache, or is computed and put there; then the files unused for longest make room until all
+    fit in `limit_bytes`. A file that no longer matches its checksum is made anew.
+    """
+    key = hashlib.sha256(f"{FORMAT} {digest} {cut} {torch.__version__} {autocast_dtype()}".encode())
+    for rows in split.with_format("numpy").iter(1000):
+        key.update(np.concatenate([*rows["input_ids"], rows["length"], rows["label"]]).astype(np.int64).tobytes())
+    entry = cache_dir() / key.hexdigest()
+    if entry.exists() and not intact(entry):
+        print(f"warning: {entry} is damaged: computing it anew", file=sys.stderr)
+        remove(entry)
+    if not entry.exists():
+        make_room(limit_bytes - prefix_bytes(split, model.config.hidden_size))
+        with whole_output(entry) as folder:
+            folder.mkdir()
+            build(model, blocks, cut, split, folder / "prefix.arrow")
+            (folder / "sha256").write_text(file_sha256(folder / "prefix.arrow"))
+    os.utime(entry)
+    return Dataset.from_file(str(entry / "prefix.arrow"))
+
+
+def intact(entry: Path) -> bool:
+    expected = entry / "sha256"
+    return expected.exists() and expected.read_text() == file_sha256(entry / "prefix.arrow")
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def make_room(limit_bytes: int) -> None:
+    """Remove the entries unused for longest until the rest take at most `limit_bytes`."""
+    entries = sorted(cache_dir().glob("[0-9a-f]*"), key=lambda entry: entry.stat().st_mtime)
+    sizes = [sum(file.stat().st_size for file in entry.iterdir()) for entry in entries]
+    while sizes and sum(sizes) > limit_bytes:
+        remove(entries.pop(0))
+        sizes.pop(0)
+
+
+def autocast_dtype() -> str:
+    return str(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else "float32"
+
+
+def build(model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int, split: Dataset, path: Path) -> None:
+    """Write the rows of `split`, best sorted by length, each with what enters block `cut`."""
+    schema = Features({**split.features, "prefix": List(Value("float16"))}).arrow_schema
+    starts = tqdm(range(0, len(split), BUILD_ROWS), desc="frozen prefix", unit_scale=BUILD_ROWS, unit="text")
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, schema) as writer:
+        for start in starts:
+            rows = split[start : start + BUILD_ROWS]
+            states = states_before(model, blocks[cut], pad_batch(rows, model.config.pad_token_id))
+            prefix = [states[row, :length].flatten().numpy() for row, length in enumerate(rows["length"])]
+            writer.write_table(pa.Table.from_pydict({**rows, "prefix": prefix}, schema=schema))
+
+
+class _Reached(Exception):
+    """Carries the hidden states out of the model, so that the blocks above do not run."""
+
+
+def states_before(model: PreTrainedModel, block: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the hidden states that enter `block`, float16 (batch, length, width) on the CPU."""
+
+    def reached(_: torch.nn.Module, args: tuple, kwargs: dict) -> None:
+        raise _Reached(first_argument(args, kwargs))
+
+    hook = block.register_forward_pre_hook(reached, with_kwargs=True)
+    device = next(model.parameters()).device
+    try:
+        with torch.inference_mode():
+            model(**{name: tensor.to(device) for name, tensor in batch.items()})
+    except _Reached as reached_block:
+        return reached_block.args[0].to(torch.float16).cpu()
+    finally:
+        hook.remove()
+    raise AssertionError("a block of the model did not run")
+
+
+def first_argument(args: tuple, kwargs: dict) -> torch.Tensor:
+    return args[0] if args else kwargs["hidden_states"]
+
+
+class _Replayed(torch.nn.Module):
+    """Stands for a block that need not run: gives the stored states, or passes on what it is given."""
+
+    def __init__(self, block: torch.nn.Module, rest: tuple[None, ...] | None) -> None:
+        super().__init__()
+        self.states: torch.Tensor | None = None
+        self.rest = rest
+        for name in ("attention_type", "is_sliding", "layer_type"):  # what some models ask a block for
+            if hasattr(block, name):
+                setattr(self, name, getattr(block, name))
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        states = first_argument(args, kwargs) if self.states is None else self.states
+        return states if self.rest is None else (states, *self.rest)
+
+
+@contextmanager
+def replayed_prefix(model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int) -> Iterator[None]:
+    """Let `model` take `prefix`, float (batch, length, width), beside its usual inputs, and start at block `cut`.
+
+    Embeddings, masks and positions are still made from the usual inputs: they cost next to nothing, and so the
+    method holds for every architecture that keeps its blocks in one list.
+    """
+    frozen = [blocks[place] for place in range(cut)]
+    rest = beside_states(model, frozen[0])
+    for place, block in enumerate(frozen):
+        blocks[place] = _Replayed(block, rest)
+    first = blocks[0]
+
+    def take_prefix(_: torch.nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        first.states = kwargs.pop("prefix")
+        return args, kwargs
+
+    hook = model.register_forward_pre_hook(take_prefix, with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()
+        for place, block in enumerate(frozen):
+            blocks[place] = block
+
+
+def beside_states(model: PreTrainedModel, block: torch.nn.Module) -> tuple[None, ...] | None:
+    """Return None where the architecture's blocks give bare states, else what must stand after them in a tuple."""
+    outputs: list[Any] = []
+    hook = block.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
+    ids = torch.ones((1, 2), dtype=torch.int64, device=next(model.parameters()).device)
+    with torch.inference_mode():
+        model(input_ids=ids, attention_mask=torch.ones_like(ids))
+    hook.remove()
+    return (None,) * (len(outputs[0]) - 1) if isinstance(outputs[0], tuple) else None

@@ -1,0 +1,32 @@
+"""Load the base model's tokenizer and say what it puts around a text."""
+
+from pathlib import Path
+
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from stages.common.errors import UserError
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Load a fast tokenizer from a model's folder; one with no padding token pads with its end token.
+
+    Raises:
+        UserError: when the folder has none.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"model.base: {folder} holds no tokenizer: {' '.join(str(error).split())}") from error
+    if not tokenizer.is_fast:
+        raise UserError(f"model.base: {folder} has only a slow tokenizer: add its tokenizer.json")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+    """Return the token ids that the tokenizer puts before and after one text."""
+    bare = tokenizer("a", add_special_tokens=False)["input_ids"]
+    whole = tokenizer("a")["input_ids"]
+    start = next(at for at in range(len(whole)) if whole[at : at + len(bare)] == bare)
+    return whole[:start], whole[start + len(bare) :]

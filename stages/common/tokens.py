@@ -1,0 +1,37 @@
+"""Read what the tokenize stage leaves: one Arrow file for each split, memory-mapped."""
+
+from pathlib import Path
+
+from datasets import ClassLabel, Dataset, Features, List, Value
+
+SPLITS = ("train", "validation", "test")
+
+
+def token_features(labels: list[str]) -> Features:
+    """Return the columns of a tokenized split.
+
+    input_ids: the tokens kept, special ones included; length: how many those are; num_tokens: how many the whole
+    text has, special ones included; label: the number of the class, whose names are in the file.
+    """
+    return Features(
+        {
+            "input_ids": List(Value("int32")),
+            "length": Value("int32"),
+            "num_tokens": Value("int32"),
+            "label": ClassLabel(names=labels),
+        }
+    )
+
+
+def split_path(tokenized_dir: Path, split: str) -> Path:
+    return tokenized_dir / f"{split}.arrow"
+
+
+def read_split(tokenized_dir: Path, split: str) -> Dataset:
+    """Return a tokenized split; its rows stand in the order of the prepared split."""
+    return Dataset.from_file(str(split_path(tokenized_dir, split)))
+
+
+def label_names(split: Dataset) -> list[str]:
+    """Return the class names in order."""
+    return split.features["label"].names

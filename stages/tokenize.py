@@ -1,0 +1,110 @@
+"""Turn the prepared texts into token ids with the base model's own tokenizer.
+
+Run: python -m stages.tokenize
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from tqdm import tqdm
+from transformers import AutoConfig, PreTrainedTokenizerBase
+
+from stages.common.errors import UserError, run_stage
+from stages.common.outputs import whole_output, write_json
+from stages.common.params import TokenizeParams, load_params
+from stages.common.paths import stage_paths
+from stages.common.references import resolve_model
+from stages.common.tokenizer import load_tokenizer, special_tokens
+from stages.common.tokens import SPLITS, split_path, token_features
+
+CHUNK_ROWS = 1000  # texts tokenized at once: bounds memory
+
+
+def main() -> None:
+    """Leave data/tokenized: an Arrow file for each split, and token statistics.
+
+    Raises:
+        UserError: when `tokenize.max_length` is more than the base model takes.
+    """
+    params = load_params()
+    paths = stage_paths("tokenize")
+    base = resolve_model(params.model.base, "model.base")
+    tokenizer = load_tokenizer(base)
+    check_max_length(params.tokenize, base, tokenizer)
+    labels = json.loads((paths["prepared"] / "labels.json").read_text(encoding="utf-8"))
+    with whole_output(paths["tokenized"]) as folder:
+        folder.mkdir()
+        num_tokens = {
+            split: tokenize_split(paths["prepared"], split, folder, tokenizer, params.tokenize, labels)
+            for split in SPLITS
+        }
+    write_json(paths["tokenize.json"], summarise(num_tokens, params.tokenize))
+
+
+def check_max_length(params: TokenizeParams, base: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    positions = getattr(AutoConfig.from_pretrained(base), "max_position_embeddings", None) or params.max_length
+    limit = min(positions, tokenizer.model_max_length)
+    if params.max_length > limit:
+        raise UserError(
+            f"tokenize.max_length: the base model takes at most {limit} tokens; however: {params.max_length}"
+        )
+
+
+def tokenize_split(
+    prepared_dir: Path,
+    split: str,
+    folder: Path,
+    tokenizer: PreTrainedTokenizerBase,
+    params: TokenizeParams,
+    labels: list[str],
+) -> np.ndarray:
+    """Write one split and return the number of tokens of each whole text, int (n,)."""
+    rows = pd.read_parquet(prepared_dir / f"{split}.parquet", columns=["text", "label"])
+    numbers = rows["label"].map({label: number for number, label in enumerate(labels)}).to_numpy()
+    prefix, suffix = special_tokens(tokenizer)
+    room = params.max_length - len(prefix) - len(suffix)
+    schema = token_features(labels).arrow_schema
+    counts = []
+    with pa.OSFile(str(split_path(folder, split)), "wb") as file, pa.ipc.new_stream(file, schema) as writer:
+        for start in tqdm(
+            range(0, len(rows), CHUNK_ROWS), desc=f"tokenize {split}", unit_scale=CHUNK_ROWS, unit="text"
+        ):
+            texts = rows["text"].iloc[start : start + CHUNK_ROWS].tolist()
+            whole = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
+            kept = [prefix + truncate(ids, room, params) + suffix for ids in whole]
+            counts += [len(prefix) + len(ids) + len(suffix) for ids in whole]
+            columns = {
+                "input_ids": kept,
+                "length": [len(ids) for ids in kept],
+                "num_tokens": counts[start:],
+                "label": numbers[start : start + CHUNK_ROWS],
+            }
+            writer.write_table(pa.Table.from_pydict(columns, schema=schema))
+    return np.array(counts)
+
+
+def truncate(ids: list[int], room: int, params: TokenizeParams) -> list[int]:
+    """Return at most `room` of a text's token ids: its start, its end, or some of both."""
+    if len(ids) <= room:
+        return ids
+    head = {"head": room, "tail": 0, "head_tail": round(room * params.head_fraction)}[params.truncation]
+    return ids[:head] + ids[len(ids) - (room - head) :]
+
+
+def summarise(num_tokens: dict[str, np.ndarray], params: TokenizeParams) -> dict:
+    """Return metrics/tokenize.json: quantiles of the texts' lengths in tokens, and how many are truncated."""
+    return {
+        split: {
+            "tokens": {f"p{q:02d}": float(np.percentile(counts, q)) for q in (5, 25, 50, 75, 95)},
+            "truncated_fraction": float((counts > params.max_length).mean()),
+            "kept_tokens": int(np.minimum(counts, params.max_length).sum()),
+        }
+        for split, counts in num_tokens.items()
+    }
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,181 @@
+"""Tiny real things: base models with random weights, labelled texts, and clones of this repository that use them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from ruamel.yaml import YAML
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+
+REPOSITORY = Path(__file__).parents[1]
+WORDS = ["film", "plot", "actor", "scene", "story", "music", "camera", "ending", "script", "director", "a", "the", "it"]
+GOOD, BAD = ["good", "great", "loved", "superb"], ["bad", "awful", "hated", "boring"]
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep tests away from the user's caches and from the network."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+def save_tokenizer(folder: Path, special_tokens: bool = True) -> None:
+    """Save a tokenizer whose words are those of the tiny texts; a decoder's adds no special tokens."""
+    vocabulary = {word: number for number, word in enumerate([*SPECIAL, *WORDS, *GOOD, *BAD, *map(str, range(2000))])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    if special_tokens:
+        around = [("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
+        tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=around)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]"
+    ).save_pretrained(folder)
+
+
+def save_base_model(folder: Path, model_type: str = "bert", num_blocks: int = 3) -> Path:
+    """Save a tiny base model of an architecture, with random weights from a fixed seed."""
+    sizes = {
+        "vocab_size": 2100,
+        "hidden_size": 32,
+        "num_hidden_layers": num_blocks,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": 128,
+        "pad_token_id": 0,
+    }
+    if model_type == "distilbert":
+        sizes |= {"dim": 32, "n_layers": num_blocks, "n_heads": 2, "hidden_dim": 64}
+        sizes = {name: value for name, value in sizes.items() if "hidden_" not in name or name == "hidden_dim"}
+        del sizes["num_attention_heads"], sizes["intermediate_size"]
+    if model_type == "deberta-v2":
+        sizes |= {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 16}
+    if model_type == "modernbert":
+        sizes |= {"global_attn_every_n_layers": 2, "local_attention": 8, "cls_token_id": 2, "sep_token_id": 3}
+    if model_type in ("qwen2", "qwen3", "llama"):
+        sizes |= {"num_key_value_heads": 1, "head_dim": 16, "bos_token_id": 2, "eos_token_id": 3}
+    config = AutoConfig.for_model(model_type, **sizes)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        AutoModel.from_config(config).save_pretrained(folder)
+    save_tokenizer(folder, special_tokens=model_type not in ("qwen2", "qwen3", "llama"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny BERT of three blocks."""
+    return save_base_model(tmp_path_factory.mktemp("base"))
+
+
+def labelled_texts(count: int, seed: int = 0) -> list[tuple[str, int]]:
+    """Return distinct texts, label 1 where good words stand in it and 0 where bad ones do, in alternation."""
+    random = __import__("random").Random(seed)
+    rows = []
+    for number in range(count):
+        label = number % 2
+        words = [random.choice(GOOD if label else BAD) for _ in range(4)] + random.sample(WORDS, 4)
+        words += [str(random.randrange(2000)) for _ in range(random.randrange(3, 12))]
+        random.shuffle(words)
+        rows.append((" ".join(words), label))
+    return rows
+
+
+def write_csv(path: Path, rows: list[tuple[str, int]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows), encoding="utf-8")
+    return path
+
+
+def edit_params(folder: Path, **changes: object) -> None:
+    """Set params by dotted key, as `edit_params(folder, **{"lora.r": 4})`."""
+    yaml = YAML()
+    path = folder / "params.yaml"
+    params = yaml.load(path)
+    for key, value in changes.items():
+        section, _, name = key.partition(".")
+        params[section][name] = value
+    yaml.dump(params, path)
+
+
+TINY = {
+    "data.source": "data/raw/tiny.csv",
+    "data.filter": None,
+    "data.split": "random",
+    "data.train_rows": 160,
+    "data.validation_rows": 40,
+    "data.test_rows": 60,
+    "tokenize.max_length": 32,
+    "lora.layers": 2,
+    "train.epochs": 3,
+    "train.learning_rate": 0.01,
+    "train.logging_steps": 5,
+}
+
+
+class Clone:
+    """A working copy of this repository with a tiny base model and tiny data, and the real `dvc` and `git`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, *command: str, status: int = 0) -> str:
+        """Run a command in the clone and return what it prints; fail unless it exits with `status`."""
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        assert done.returncode == status, f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}"
+        return done.stdout
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--message", message)
+
+    def read(self, path: str) -> str:
+        return (self.folder / path).read_text(encoding="utf-8")
+
+
+def make_clone(folder: Path, base_model: Path) -> Clone:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        check=True,
+        text=True,
+        stdout=subprocess.PIPE,
+    ).stdout.splitlines()
+    for name in listed:
+        if (REPOSITORY / name).is_file() and not name.startswith(("metrics/", "tests/")) and name != "dvc.lock":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, folder / name)
+    clone = Clone(folder)
+    write_csv(folder / "data/raw/tiny.csv", labelled_texts(280))
+    edit_params(folder, **TINY, **{"model.base": str(base_model)})
+    clone.run("git", "init", "--quiet", "--initial-branch", "main")
+    clone.run("git", "config", "user.name", "Test")
+    clone.run("git", "config", "user.email", "test@example.com")
+    clone.commit("Start")
+    return clone
+
+
+@pytest.fixture(scope="session")
+def reproduced(tmp_path_factory: pytest.TempPathFactory, base_model: Path) -> Clone:
+    """A clone in which the pipeline has run and its results are committed. Copy it before changing it."""
+    clone = make_clone(tmp_path_factory.mktemp("reproduced"), base_model)
+    clone.run("dvc", "repro")
+    clone.commit("Run the pipeline")
+    return clone
+
+
+@pytest.fixture
+def clone(reproduced: Clone, tmp_path: Path) -> Clone:
+    """A copy of the reproduced clone, its cache included, to change at will."""
+    folder = tmp_path / "clone"
+    shutil.copytree(reproduced.folder, folder, symlinks=True)
+    return Clone(folder)

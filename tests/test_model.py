@@ -1,0 +1,238 @@
+"""Every architecture: what is trained, what is stored, and that every short cut gives the same model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import REPOSITORY, save_base_model
+from datasets import Dataset
+from peft import PeftModel
+
+from stages.common import prefix
+from stages.common.errors import UserError
+from stages.common.model import find_blocks, load_adapter, load_base, predict_logits, skip_unread_positions
+from stages.common.params import LoraParams, load_params
+from stages.common.tokens import token_features
+from stages.train_lora import Collator, add_adapters, save_adapter
+
+LABELS = ["negative", "positive"]
+NEW_MODULES = {
+    "bert": ["classifier"],
+    "roberta": ["classifier"],
+    "electra": ["classifier"],
+    "distilbert": ["pre_classifier", "classifier"],
+    "deberta-v2": ["pooler", "classifier"],
+    "modernbert": ["head", "classifier"],
+    "mpnet": ["classifier"],
+    "qwen2": ["score"],
+    "qwen3": ["score"],
+    "llama": ["score"],
+}
+TARGETS = {
+    "distilbert": {"q_lin", "v_lin"},
+    "deberta-v2": {"query_proj", "value_proj"},
+    "modernbert": {"Wqkv"},
+    "mpnet": {"q", "v"},
+    "qwen2": {"q_proj", "v_proj"},
+    "qwen3": {"q_proj", "v_proj"},
+    "llama": {"q_proj", "v_proj"},
+}
+architectures = pytest.mark.parametrize("model_type", NEW_MODULES)
+
+
+def lora_params(**changes: object) -> LoraParams:
+    return load_params(REPOSITORY / "params.yaml").lora.model_copy(update={"layers": 1, **changes})
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("bases")
+    return {model_type: save_base_model(root / model_type, model_type) for model_type in NEW_MODULES}
+
+
+def adapted(base: Path, **changes: object) -> tuple[PeftModel, int]:
+    torch.manual_seed(0)
+    model, new_modules = load_base(base, LABELS)
+    model, lowest = add_adapters(model, lora_params(**changes), new_modules)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:  # starts at zero, and would hide a missing adapter
+            torch.nn.init.normal_(parameter, std=0.1)
+    return model, lowest
+
+
+def split(count: int = 10) -> Dataset:
+    random = np.random.default_rng(0)
+    lengths = random.integers(4, 20, count)
+    ids = [[2, *random.integers(5, 2000, length - 2), 3] for length in lengths]
+    rows = {"input_ids": ids, "length": lengths, "num_tokens": lengths, "label": random.integers(0, 2, count)}
+    return Dataset.from_dict(rows, features=token_features(LABELS))
+
+
+def loss_and_gradients(model: PeftModel, batch: dict) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+    model.zero_grad()
+    output = model(**batch)
+    output.loss.backward()
+    found = {name: p.grad.clone() for name, p in model.named_parameters() if p.requires_grad and p.grad is not None}
+    return output.loss.detach(), output.logits.detach(), found
+
+
+@architectures
+def test_what_the_base_lacks_is_trained_and_nothing_else_but_adapters(bases: dict[str, Path], model_type: str):
+    model, new_modules = load_base(bases[model_type], LABELS)
+    assert new_modules == NEW_MODULES[model_type]
+    model, lowest = add_adapters(model, lora_params(), new_modules)
+    assert lowest == 2
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    adapters = {name for name in trained if "lora_" in name}
+    assert all("modules_to_save" in name for name in trained - adapters)
+    assert all(".2." in name for name in adapters)
+    found = {name.split(".lora_")[0].rpartition(".")[2] for name in adapters}
+    assert found == TARGETS.get(model_type, {"query", "value"})
+
+
+@architectures
+def test_the_base_has_no_dropout_and_its_config_keeps_it(bases: dict[str, Path], model_type: str):
+    model, _ = load_base(bases[model_type], LABELS)
+    batch = Collator(0)([row for row in split().with_format("numpy")])
+    with torch.no_grad():
+        torch.testing.assert_close(model.train()(**batch).logits, model.eval()(**batch).logits)
+    if model_type == "bert":
+        assert model.config.hidden_dropout_prob == 0.1
+
+
+@architectures
+def test_a_replayed_prefix_gives_the_same_logits_and_gradients(bases: dict[str, Path], model_type: str):
+    model, lowest = adapted(bases[model_type])
+    model.eval()
+    _, blocks = find_blocks(model)
+    rows = split().sort("length")
+    digest = prefix.base_digest(bases[model_type])
+    stored = prefix.with_prefix(model, blocks, lowest, rows, digest, limit_bytes=10**9)
+    collate = Collator(model.config.pad_token_id)
+    expected = loss_and_gradients(model, collate(list(rows.with_format("numpy"))))
+    with prefix.replayed_prefix(model, blocks, lowest):
+        replayed = loss_and_gradients(model, collate(list(stored.with_format("numpy"))))
+    restored = loss_and_gradients(model, collate(list(rows.with_format("numpy"))))
+    assert len(expected[2]) > 2
+    # the prefix is kept in half precision: 11 bits
+    torch.testing.assert_close(replayed, expected, rtol=2e-2, atol=2e-3)
+    torch.testing.assert_close(restored, expected)
+
+
+@architectures
+def test_skipping_unread_positions_changes_no_logit_and_no_gradient(bases: dict[str, Path], model_type: str):
+    model, _ = adapted(bases[model_type])
+    _, blocks = find_blocks(model)
+    batch = Collator(model.config.pad_token_id)(list(split().with_format("numpy")))
+    model.eval()
+    expected = loss_and_gradients(model, batch)
+    assert skip_unread_positions(model, blocks) == (model_type in ("bert", "roberta", "electra", "deberta-v2"))
+    torch.testing.assert_close(loss_and_gradients(model, batch), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{}, {"dora": True}, {"rank_stabilized": True}, {"target_modules": "all-linear"}])
+@architectures
+def test_a_saved_adapter_gives_the_same_model(
+    bases: dict[str, Path], tmp_path: Path, model_type: str, changes: dict[str, object]
+):
+    model, _ = adapted(bases[model_type], **changes)
+    save_adapter(model, tmp_path, "package:the_base/model")
+    reloaded = load_adapter(bases[model_type], tmp_path, LABELS)
+    rows = split()
+    expected = predict_logits(model.eval(), rows, 4)
+    np.testing.assert_allclose(predict_logits(reloaded, rows, 10), expected, atol=1e-5)
+    assert str(bases[model_type]) not in (tmp_path / "adapter_config.json").read_text()
+    merged = load_adapter(bases[model_type], tmp_path, LABELS).merge_and_unload()
+    np.testing.assert_allclose(predict_logits(merged, rows, 4), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("init", ["gaussian", "orthogonal", "pissa", "olora"])
+def test_every_initialisation_survives_saving(bases: dict[str, Path], tmp_path: Path, init: str):
+    torch.manual_seed(0)
+    base, new_modules = load_base(bases["bert"], LABELS)
+    model, _ = add_adapters(base, lora_params(init=init), new_modules)
+    for parameter in model.parameters():
+        if parameter.requires_grad:  # as training would
+            parameter.data += 0.01 * torch.randn_like(parameter)
+    save_adapter(model, tmp_path, "x")
+    expected = predict_logits(model.eval(), split(), 4)
+    np.testing.assert_allclose(
+        predict_logits(load_adapter(bases["bert"], tmp_path, LABELS), split(), 4), expected, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target_modules": ["query", "valeu"]}, r"lora\.target_modules: .* no linear module valeu: name some of dense,"),
+        ({"layers": 4}, r"lora\.layers: the base model has 3 blocks, from 0; however: 4"),
+        ({"layers": [0, 3]}, r"lora\.layers: the base model has 3 blocks"),
+    ],
+)
+def test_adapters_that_fit_nowhere_are_refused(bases: dict[str, Path], changes: dict[str, object], message: str):
+    base, new_modules = load_base(bases["bert"], LABELS)
+    with pytest.raises(UserError, match=message):
+        add_adapters(base, lora_params(**changes), new_modules)
+
+
+@pytest.mark.parametrize(("layers", "lowest"), [("all", 0), (2, 1), ([1], 1), ([2, 0], 0)])
+def test_layers_choose_blocks(bases: dict[str, Path], layers: object, lowest: int):
+    base, new_modules = load_base(bases["bert"], LABELS)
+    assert add_adapters(base, lora_params(layers=layers), new_modules)[1] == lowest
+
+
+def test_a_base_without_encoder_weights_is_refused(bases: dict[str, Path], tmp_path: Path):
+    from safetensors.torch import load_file, save_file
+
+    for file in bases["bert"].iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    weights = load_file(tmp_path / "model.safetensors")
+    kept = {name: tensor for name, tensor in weights.items() if "layer.1." not in name}
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match=r"has no weights for 16 parts of its encoder"):
+        load_base(tmp_path, LABELS)
+
+
+def test_weights_that_are_a_pickle_are_not_read(bases: dict[str, Path], tmp_path: Path):
+    for file in bases["bert"].iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    from safetensors.torch import load_file
+
+    torch.save(load_file(tmp_path / "model.safetensors"), tmp_path / "pytorch_model.bin")
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(UserError, match="can't be loaded"):
+        load_base(tmp_path, LABELS)
+
+
+def test_a_damaged_prefix_is_computed_anew(bases: dict[str, Path], capsys: pytest.CaptureFixture):
+    model, lowest = adapted(bases["bert"])
+    _, blocks = find_blocks(model)
+    rows = split(12).sort("length")
+
+    def stored() -> Dataset:
+        return prefix.with_prefix(model.eval(), blocks, lowest, rows, "damaged", limit_bytes=10**9)
+
+    first = stored()[:]
+    entry = max(prefix.cache_dir().iterdir(), key=lambda path: path.stat().st_mtime)
+    content = bytearray((entry / "prefix.arrow").read_bytes())
+    content[len(content) // 2] ^= 1
+    (entry / "prefix.arrow").write_bytes(content)
+    assert stored()[:] == first
+    assert "is damaged: computing it anew" in capsys.readouterr().err
+
+
+def test_the_prefix_cache_forgets_what_was_used_longest_ago(bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", f"{prefix.cache_dir()}-bounded")
+    model, lowest = adapted(bases["bert"])
+    _, blocks = find_blocks(model)
+    rows = split(12).sort("length")
+    size = None
+    for digest in ("a", "b", "a", "c"):
+        prefix.with_prefix(model.eval(), blocks, lowest, rows, digest, limit_bytes=size or 10**9)
+        if size is None:
+            (entry,) = prefix.cache_dir().iterdir()
+            size = int(2.5 * sum(file.stat().st_size for file in entry.iterdir()))
+            first = entry
+    assert len(list(prefix.cache_dir().iterdir())) == 2
+    assert first.exists()
