@@ -6,6 +6,7 @@ Run: python -m stages.prepare_data
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -251,8 +252,9 @@ def split_rows(rows: pd.DataFrame, params: DataParams) -> dict[str, pd.DataFrame
     splits = {}
     for name in ("test", "validation", "train"):
         asked = getattr(params, f"{name}_rows")
+        counts: dict[Any, int | None] = {**shares(proportion, asked)} if asked else dict.fromkeys(waiting)
         taken: list[pd.DataFrame] = []
-        for label, count in (shares(proportion, asked) if asked else dict.fromkeys(waiting)).items():
+        for label, count in counts.items():
             taken += take(waiting[label], count, name, label, params)
         split = pd.concat(taken)
         splits[name] = split.iloc[random.permutation(len(split))]

@@ -3,18 +3,25 @@
 Run: python -m stages.train_lora
 """
 
+import hashlib
 import json
 import math
+import os
 import resource
-import tempfile
+import shlex
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import peft
 import torch
+import transformers
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
@@ -33,7 +40,7 @@ from transformers import (
 )
 from transformers.pytorch_utils import Conv1D
 
-from stages.common import prefix
+from stages.common import cache, prefix
 from stages.common.errors import UserError, run_stage
 from stages.common.model import (
     find_blocks,
@@ -44,8 +51,8 @@ from stages.common.model import (
     predict_logits,
     skip_unread_positions,
 )
-from stages.common.outputs import whole_output, write_json, write_table
-from stages.common.params import LoraParams, TrainParams, load_params
+from stages.common.outputs import remove, whole_output, write_json, write_table
+from stages.common.params import LoraParams, Params, TrainParams, load_params
 from stages.common.paths import stage_paths
 from stages.common.references import resolve_model
 from stages.common.tokens import label_names, read_split
@@ -60,6 +67,8 @@ QUERY_AND_VALUE = (  # of each family of architectures, in the order in which `a
     ("c_attn",),  # GPT-2, likewise
     ("query_key_value",),  # GPT-NeoX, Falcon, likewise
 )
+RANK, WORLD_SIZE = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))  # as launchers set them
+LAUNCHED = "TRAIN_LORA_LAUNCHED"  # tells the processes that a launcher starts to train, not to launch
 MEGABATCH = 50  # batches' worth of rows that are shuffled together, then sorted by length
 TRAINING_COLUMNS = ["step", "epoch", "loss", "learning_rate", "grad_norm"]
 VALIDATION_COLUMNS = {  # the Trainer's names, and ours
@@ -76,25 +85,49 @@ TRY_NEXT = "try a lower train.learning_rate, a longer train.warmup_fraction or a
 def main() -> None:
     """Leave models/adapter (adapter, head, some logits of the trained model), its metrics and its loss history.
 
+    A run that was killed goes on from its last checkpoint, and ends as if it had not been.
+
     Raises:
         UserError: when params don't fit the model, or training diverges or collapses to one class.
     """
     params = load_params()
+    if params.train.launcher and LAUNCHED not in os.environ:
+        launch(params.train.launcher)
+        return
     paths = stage_paths("train-lora")
     train, validation = (read_split(paths["tokenized"], split) for split in ("train", "validation"))
     base_folder = resolve_model(params.model.base, "model.base")
+    digest = prefix.base_digest(base_folder)
     set_seed(params.train.seed)
     base, new_modules = load_base(base_folder, label_names(train))
     model, lowest = add_adapters(base, params.lora, new_modules)
-    state = fit(model, lowest, train, validation, params.train, prefix.base_digest(base_folder))
-    with whole_output(paths["adapter"]) as folder:
-        save_adapter(model, folder, params.model.base)
-        check_reload(model, base_folder, folder, validation)
-    history = pd.DataFrame(state.log_history)
-    write_table(paths["training.csv"], history.dropna(subset="loss")[TRAINING_COLUMNS])
-    validated = history.dropna(subset="eval_loss")[list(VALIDATION_COLUMNS)]
-    write_table(paths["validation.csv"], validated.rename(columns=VALIDATION_COLUMNS))
-    write_json(paths["train.json"], summarise(model, state, history))
+    with checkpoint_dir(run_key(params, digest, train, validation)) as folder:
+        state = fit(model, lowest, train, validation, params.train, digest, folder)
+        if RANK:
+            return
+        with whole_output(paths["adapter"]) as adapter_dir:
+            save_adapter(model, adapter_dir, params.model.base)
+            check_reload(model, base_folder, adapter_dir, validation)
+        history = pd.DataFrame(state.log_history)
+        write_table(paths["training.csv"], history.dropna(subset="loss")[TRAINING_COLUMNS])
+        validated = history.dropna(subset="eval_loss")[list(VALIDATION_COLUMNS)]
+        write_table(paths["validation.csv"], validated.rename(columns=VALIDATION_COLUMNS))
+        write_json(paths["train.json"], summarise(model, state, history))
+
+
+def launch(launcher: str) -> None:
+    """Run this stage under a launcher of several processes, which `torchrun` and `accelerate launch` are.
+
+    Raises:
+        UserError: when it fails; what failed stands above.
+    """
+    command = [*shlex.split(launcher), "-m", "stages.train_lora"]
+    try:
+        status = subprocess.run(command, check=False, env={**os.environ, LAUNCHED: "1"}).returncode
+    except OSError as error:
+        raise UserError(f"train.launcher: {launcher} can't be run: {error.strerror}") from error
+    if status:
+        raise UserError(f"train.launcher: `{shlex.join(command)}` failed with status {status}; see above")
 
 
 def add_adapters(base: PreTrainedModel, params: LoraParams, new_modules: list[str]) -> tuple[PeftModel, int]:
@@ -114,12 +147,22 @@ def add_adapters(base: PreTrainedModel, params: LoraParams, new_modules: list[st
         target_modules=choose_modules(params.target_modules, linear),
         layers_to_transform=layers,
         layers_pattern=blocks_name.rpartition(".")[2],
-        modules_to_save=new_modules,
+        modules_to_save=[*new_modules, *known_modules(base, params.modules_to_save)],
         use_rslora=params.rank_stabilized,
         use_dora=params.dora,
         init_lora_weights=True if params.init == "default" else params.init,
     )
     return get_peft_model(base, config), layers[0]
+
+
+def known_modules(base: PreTrainedModel, asked: list[str]) -> list[str]:
+    """Return the modules to train in full beside the head (PEFT skips unknown ones)."""
+    names = [name for name, _ in base.named_modules()]
+    unknown = [item for item in asked if not any(f".{name}".endswith(f".{item}") for name in names)]
+    if unknown:
+        top = ", ".join(name for name, _ in base.base_model.named_children())
+        raise UserError(f"lora.modules_to_save: the base model has no module {', '.join(unknown)}; its parts are {top}")
+    return asked
 
 
 def choose_layers(asked: str | int | list[int], num_blocks: int) -> list[int]:
@@ -152,7 +195,13 @@ def choose_modules(asked: str | list[str], linear: list[str]) -> list[str]:
 
 
 def fit(
-    model: PeftModel, lowest: int, train: Dataset, validation: Dataset, params: TrainParams, digest: str
+    model: PeftModel,
+    lowest: int,
+    train: Dataset,
+    validation: Dataset,
+    params: TrainParams,
+    digest: str,
+    checkpoints: Path,
 ) -> TrainerState:
     """Train the adapters and the head, keep those of the lowest validation loss, and return the Trainer's state.
 
@@ -160,50 +209,63 @@ def fit(
         UserError: when the loss is not finite, or the trained model gives every validation text one class.
     """
     _, blocks = find_blocks(model)
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high")  # TF32, where bfloat16 is not used
+        model.cuda()
     skip_unread_positions(model, blocks)
     train, validation = (split.select(np.argsort(split["length"], kind="stable")) for split in (train, validation))
-    limit = int(params.prefix_cache_gb * 1e9)
-    width = model.config.hidden_size
     started = time.perf_counter()
     with ExitStack() as stack:
-        output_dir = stack.enter_context(tempfile.TemporaryDirectory())
-        if lowest and prefix.prefix_bytes(train, width) + prefix.prefix_bytes(validation, width) <= limit:
-            autocast = torch.autocast("cpu", torch.bfloat16, enabled=use_bfloat16(params.dtype))
-            with autocast:
+        if lowest and fits(params, train, validation, model.config.hidden_size):
+            with torch.autocast(model.device.type, torch.bfloat16, enabled=use_bfloat16(params.dtype)):
                 train, validation = (
-                    prefix.with_prefix(model.eval(), blocks, lowest, split, digest, limit)
+                    prefix.with_prefix(model.eval(), blocks, lowest, split, digest, cache_bytes(params))
                     for split in (train, validation)
                 )
             stack.enter_context(prefix.replayed_prefix(model, blocks, lowest))
         prefix_s = time.perf_counter() - started
+        batches = LengthBatches(train["length"], params)
         trainer = ClassifierTrainer(
             model=model,
-            args=training_arguments(params, len(train), output_dir),
+            args=training_arguments(params, len(batches), checkpoints),
             train_dataset=train.with_format("numpy"),
             eval_dataset=validation.with_format("numpy"),
             data_collator=Collator(model.config.pad_token_id),
             compute_metrics=validation_metrics,
-            callbacks=[StopWhenDiverged(), *early_stopping(params)],
+            callbacks=[StopWhenDiverged(), Checkpoints(), *early_stopping(params)],
         )
-        trainer.train()
+        trainer.batches = batches
+        trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
         predictions = trainer.predict(validation.with_format("numpy")).predictions.argmax(axis=1)
     if len(np.unique(predictions)) == 1:
         only = label_names(validation)[predictions[0]]
         raise UserError(f"training collapsed: the model calls every validation text {only}. {TRY_NEXT}.")
-    write_log(trainer.state, len(train), prefix_s, time.perf_counter() - started - prefix_s)
+    if RANK == 0:
+        write_log(trainer.state, len(train), prefix_s, time.perf_counter() - started - prefix_s)
     return trainer.state
+
+
+def fits(params: TrainParams, train: Dataset, validation: Dataset, width: int) -> bool:
+    needed = prefix.prefix_bytes(train, width) + prefix.prefix_bytes(validation, width)
+    return needed <= cache_bytes(params)
+
+
+def cache_bytes(params: TrainParams) -> int:
+    return int(params.prefix_cache_gb * 1e9)
 
 
 def use_bfloat16(dtype: str) -> bool:
     """`auto` is bfloat16 where the processor multiplies it natively; elsewhere it is slower than float32."""
-    native = torch.cuda.is_available() or torch.cpu.get_capabilities().get("avx512_bf16", False)
-    return dtype == "bfloat16" or (dtype == "auto" and bool(native))
+    if torch.cuda.is_available():
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    return dtype == "bfloat16" or (dtype == "auto" and native)
 
 
-def training_arguments(params: TrainParams, num_rows: int, output_dir: str) -> TrainingArguments:
-    steps_per_epoch = math.ceil(num_rows / params.batch_size)
+def training_arguments(params: TrainParams, steps_per_epoch: int, checkpoints: Path) -> TrainingArguments:
     return TrainingArguments(
-        output_dir=output_dir,
+        output_dir=str(checkpoints),
         num_train_epochs=params.epochs,
         per_device_train_batch_size=params.batch_size,
         per_device_eval_batch_size=params.batch_size,
@@ -220,13 +282,18 @@ def training_arguments(params: TrainParams, num_rows: int, output_dir: str) -> T
         load_best_model_at_end=True,
         metric_for_best_model="eval_loss",
         greater_is_better=False,
-        save_total_limit=1,
+        save_total_limit=3,  # the best, the last, and the one before while the last is written
+        restore_callback_states_from_checkpoint=True,
+        average_tokens_across_devices=False,  # a loss here is one a text
+        ddp_find_unused_parameters=False,
         logging_steps=params.logging_steps,
         logging_nan_inf_filter=False,
         remove_unused_columns=False,
         seed=params.seed,
         full_determinism=True,
         report_to="none",
+        use_cpu=not torch.cuda.is_available(),
+        ddp_backend="nccl" if torch.cuda.is_available() else "gloo",
         dataloader_pin_memory=torch.cuda.is_available(),
     )
 
@@ -253,40 +320,110 @@ class StopWhenDiverged(TrainerCallback):
 
 
 class ClassifierTrainer(Trainer):
-    """The Trainer, with batches of near-equal length whose order depends on the seed and the epoch alone."""
+    """The Trainer, with batches of its own making."""
+
+    batches: "LengthBatches"
 
     def get_train_dataloader(self) -> DataLoader:
-        batches = LengthBatches(self.train_dataset["length"], self.args.per_device_train_batch_size, self.args.seed)
-        return self.accelerator.prepare(
-            DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
-        )
+        return DataLoader(self.train_dataset, batch_sampler=self.batches, collate_fn=self.data_collator)
 
 
 class LengthBatches:
-    """Batches of row numbers: each epoch shuffles all rows, and sorts them by length within MEGABATCH batches."""
+    """Batches of row numbers of near-equal length, in an order that the seed and the epoch alone decide.
 
-    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int) -> None:
+    Of `batch_size` rows each: every epoch shuffles all rows and sorts them by length within MEGABATCH batches. Of
+    `max_batch_tokens` padded tokens each: rows are sorted by length, and those of one length shuffled. Under a launcher
+    of several processes each gets its share of every batch.
+    """
+
+    def __init__(self, lengths: np.ndarray, params: TrainParams) -> None:
         self.lengths = np.asarray(lengths)
-        self.batch_size = batch_size
-        self.seed = seed
+        self.batch_size = params.batch_size
+        self.max_tokens = params.max_batch_tokens
+        self.seed = params.seed
         self.epoch = 0
 
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
     def __len__(self) -> int:
-        return math.ceil(len(self.lengths) / self.batch_size)
+        return len(self.epoch_batches())
 
     def __iter__(self) -> Iterator[list[int]]:
+        for batch in self.epoch_batches():
+            share = batch[RANK::WORLD_SIZE]
+            yield (share if len(share) else batch[:1]).tolist()
+
+    def epoch_batches(self) -> list[np.ndarray]:
+        """Return the whole batches of this epoch, over all processes."""
         random = np.random.default_rng([self.seed, self.epoch])
         shuffled = random.permutation(len(self.lengths))
         batches: list[np.ndarray] = []
-        for start in range(0, len(shuffled), self.batch_size * MEGABATCH):
-            rows = shuffled[start : start + self.batch_size * MEGABATCH]
-            rows = rows[np.argsort(-self.lengths[rows], kind="stable")]
-            batches += [rows[at : at + self.batch_size] for at in range(0, len(rows), self.batch_size)]
-        for place in random.permutation(len(batches)):
-            yield batches[place].tolist()
+        if self.max_tokens:
+            rows = shuffled[np.argsort(-self.lengths[shuffled], kind="stable")]
+            start = 0
+            while start < len(rows):
+                end = start + max(1, self.max_tokens // int(self.lengths[rows[start]]))
+                batches.append(rows[start:end])
+                start = end
+        else:
+            for start in range(0, len(shuffled), self.batch_size * MEGABATCH):
+                rows = shuffled[start : start + self.batch_size * MEGABATCH]
+                rows = rows[np.argsort(-self.lengths[rows], kind="stable")]
+                batches += [rows[at : at + self.batch_size] for at in range(0, len(rows), self.batch_size)]
+        return [batches[place] for place in random.permutation(len(batches))]
+
+
+class Checkpoints(TrainerCallback):
+    """Save whenever the loss is logged, seal what is saved, and tell the batches which epoch it is."""
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
+    ) -> None:
+        objects["train_dataloader"].batch_sampler.epoch = int(state.epoch or 0)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        if state.global_step % args.logging_steps == 0:
+            control.should_save = True
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        if torch.distributed.is_initialized():
+            torch.distributed.barrier()
+        if RANK == 0:
+            cache.seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+
+
+def run_key(params: Params, digest: str, train: Dataset, validation: Dataset) -> str:
+    """Return a name for a run, made from all that decides its outcome."""
+    decisive = [params.lora.model_dump_json(), params.train.model_dump_json(), digest]
+    decisive += [prefix.rows_digest(split) for split in (train, validation)]
+    decisive += [cache.file_sha256(Path(__file__)), torch.__version__, transformers.__version__, peft.__version__]
+    return hashlib.sha256(" ".join(decisive).encode()).hexdigest()
+
+
+@contextmanager
+def checkpoint_dir(key: str) -> Iterator[Path]:
+    """Give the folder for a run's checkpoints; it goes when the run ends well, or in a mistake of the user's."""
+    folder = cache.cache_dir("checkpoints") / key
+    with cache.locked(folder) if WORLD_SIZE == 1 else nullcontext():
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            yield folder
+        except UserError:
+            remove(folder)
+            raise
+        if RANK == 0:
+            remove(folder)
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """Return the last checkpoint that can be gone on from: it and the best one that it names are as they were saved."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.partition("-")[2]), reverse=True)
+    for checkpoint in found:
+        if cache.intact(checkpoint):
+            best = json.loads((checkpoint / "trainer_state.json").read_text())["best_model_checkpoint"]
+            if best is None or cache.intact(Path(best)):
+                print(f"going on from {checkpoint}", file=sys.stderr)
+                return str(checkpoint)
+        print(f"warning: {checkpoint} is incomplete or damaged: passed over", file=sys.stderr)
+    return None
 
 
 class Collator:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch
@@ -76,7 +77,7 @@ def base_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def labelled_texts(count: int, seed: int = 0) -> list[tuple[str, int]]:
     """Return distinct texts, label 1 where good words stand in it and 0 where bad ones do, in alternation."""
-    random = __import__("random").Random(seed)
+    random = Random(seed)
     rows = []
     for number in range(count):
         label = number % 2
@@ -127,7 +128,11 @@ class Clone:
 
     def run(self, *command: str, status: int = 0) -> str:
         """Run a command in the clone and return what it prints; fail unless it exits with `status`."""
-        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "OMP_NUM_THREADS": "1",
+        }
         done = subprocess.run(
             command, cwd=self.folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )

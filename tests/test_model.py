@@ -9,7 +9,7 @@ from conftest import REPOSITORY, save_base_model
 from datasets import Dataset
 from peft import PeftModel
 
-from stages.common import prefix
+from stages.common import cache, prefix
 from stages.common.errors import UserError
 from stages.common.model import find_blocks, load_adapter, load_base, predict_logits, skip_unread_positions
 from stages.common.params import LoraParams, load_params
@@ -94,7 +94,7 @@ def test_what_the_base_lacks_is_trained_and_nothing_else_but_adapters(bases: dic
 @architectures
 def test_the_base_has_no_dropout_and_its_config_keeps_it(bases: dict[str, Path], model_type: str):
     model, _ = load_base(bases[model_type], LABELS)
-    batch = Collator(0)([row for row in split().with_format("numpy")])
+    batch = Collator(0)(list(split().with_format("numpy")))
     with torch.no_grad():
         torch.testing.assert_close(model.train()(**batch).logits, model.eval()(**batch).logits)
     if model_type == "bert":
@@ -165,7 +165,10 @@ def test_every_initialisation_survives_saving(bases: dict[str, Path], tmp_path: 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"target_modules": ["query", "valeu"]}, r"lora\.target_modules: .* no linear module valeu: name some of dense,"),
+        (
+            {"target_modules": ["query", "valeu"]},
+            r"lora\.target_modules: .* no linear module valeu: name some of dense,",
+        ),
         ({"layers": 4}, r"lora\.layers: the base model has 3 blocks, from 0; however: 4"),
         ({"layers": [0, 3]}, r"lora\.layers: the base model has 3 blocks"),
     ],
@@ -214,7 +217,7 @@ def test_a_damaged_prefix_is_computed_anew(bases: dict[str, Path], capsys: pytes
         return prefix.with_prefix(model.eval(), blocks, lowest, rows, "damaged", limit_bytes=10**9)
 
     first = stored()[:]
-    entry = max(prefix.cache_dir().iterdir(), key=lambda path: path.stat().st_mtime)
+    entry = max(cache.cache_dir("prefix").glob("[0-9a-f]*"), key=lambda path: path.stat().st_mtime)
     content = bytearray((entry / "prefix.arrow").read_bytes())
     content[len(content) // 2] ^= 1
     (entry / "prefix.arrow").write_bytes(content)
@@ -222,8 +225,10 @@ def test_a_damaged_prefix_is_computed_anew(bases: dict[str, Path], capsys: pytes
     assert "is damaged: computing it anew" in capsys.readouterr().err
 
 
-def test_the_prefix_cache_forgets_what_was_used_longest_ago(bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", f"{prefix.cache_dir()}-bounded")
+def test_the_prefix_cache_forgets_what_was_used_longest_ago(
+    bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     model, lowest = adapted(bases["bert"])
     _, blocks = find_blocks(model)
     rows = split(12).sort("length")
@@ -231,8 +236,8 @@ def test_the_prefix_cache_forgets_what_was_used_longest_ago(bases: dict[str, Pat
     for digest in ("a", "b", "a", "c"):
         prefix.with_prefix(model.eval(), blocks, lowest, rows, digest, limit_bytes=size or 10**9)
         if size is None:
-            (entry,) = prefix.cache_dir().iterdir()
+            (entry,) = cache.cache_dir("prefix").glob("[0-9a-f]*")
             size = int(2.5 * sum(file.stat().st_size for file in entry.iterdir()))
             first = entry
-    assert len(list(prefix.cache_dir().iterdir())) == 2
+    assert len(list(cache.cache_dir("prefix").glob("[0-9a-f]*"))) == 2
     assert first.exists()

@@ -11,6 +11,7 @@ from conftest import REPOSITORY, labelled_texts, write_csv
 from stages.common.clean import clean_text
 from stages.common.errors import UserError
 from stages.common.params import DataParams, load_params
+from stages.common.references import resolve_data
 from stages.prepare_data import drop_unusable, name_labels, read_rows, select_rows, split_rows
 
 
@@ -153,14 +154,18 @@ def test_null_takes_all_that_is_left_for_training():
     assert len(splits["train"]) == 300
 
 
+def prepare(files: list[Path], params: DataParams) -> dict[str, pd.DataFrame]:
+    rows = select_rows(read_rows(files), params)
+    name_labels(rows, params)
+    return split_rows(drop_unusable(rows, params)[0], params)
+
+
 def refuse(tmp_path: Path, content: bytes, suffix: str = "csv", **changes: object) -> str:
     path = tmp_path / f"mine.{suffix}"
     path.write_bytes(content)
     params = data_params(**changes)
     with pytest.raises(UserError) as error:
-        rows = select_rows(read_rows([path]), params)
-        name_labels(rows, params)
-        split_rows(drop_unusable(rows, params)[0], params)
+        prepare([path], params)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -170,7 +175,11 @@ def refuse(tmp_path: Path, content: bytes, suffix: str = "csv", **changes: objec
     [
         (b"review,label\na,0\n", {}, "data.text_column: there is no column 'text'; the columns are review, label"),
         (b"text,label\na,0\nb,\nc,1\n", {}, "1 row without a label: mine.csv:2"),
-        (b"text,label\na,0\nb,7\nc,x\n", {}, "2 rows with a label that data.labels does not name ('7', 'x'): mine.csv:2"),
+        (
+            b"text,label\na,0\nb,7\nc,x\n",
+            {},
+            "2 rows with a label that data.labels does not name ('7', 'x'): mine.csv:2",
+        ),
         (b"text,label\na,0\nb,0\n", {}, "all 2 rows are labelled negative"),
         (b"text,label\na,0\nb,1\n", {}, "data.test_rows: too few rows are left for the test split"),
         (b"text,label\na,0\nb,1\n", {"filter": "stars > 3"}, "data.filter: 'stars > 3' can't be applied"),
@@ -201,13 +210,10 @@ def test_an_unknown_format_is_refused(tmp_path: Path):
     assert "must end in .csv" in refuse(tmp_path, b"a", suffix="xlsx")
 
 
-def test_the_default_data_has_no_near_copy_of_a_test_text_in_training(tmp_path: Path):
+def test_the_default_data_has_no_near_copy_of_a_test_text_in_training():
     """Count shared word 5-grams by another way than the stage does: sets, on a sample of the test texts."""
     params = data_params(filter='source == "imdb"', train_rows=4000, validation_rows=100, test_rows=300)
-    (path,) = __import__("stages.common.references", fromlist=["x"]).resolve_data(params.source, "data.source")
-    rows = select_rows(read_rows([path]), params)
-    name_labels(rows, params)
-    splits = split_rows(drop_unusable(rows, params)[0], params)
+    splits = prepare(resolve_data(params.source, "data.source"), params)
 
     def shingles(text: str) -> set[tuple]:
         words = text.lower().split()

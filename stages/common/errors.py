@@ -1,5 +1,6 @@
 """One line and exit status 1 for a user's mistake; a traceback only for a fault of ours."""
 
+import errno
 import sys
 import warnings
 from collections.abc import Callable
@@ -14,9 +15,13 @@ class MissingInput(UserError):
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; print a UserError as it stands and exit with status 1."""
+    """Run a stage's `main`; give a UserError or a full disk one line and exit with status 1."""
     warnings.simplefilter("ignore", FutureWarning)  # libraries' notes to one another
     try:
         main()
     except UserError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        sys.exit(f"error: no room to write {error.filename or 'an output'}: free some space and run again")

@@ -1,5 +1,6 @@
 """Build, load and run a text classifier on a frozen base model."""
 
+import copy
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import torch
 from datasets import Dataset
 from peft import PeftModel
 from tqdm import tqdm
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import AttentionInterface, AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 from transformers.utils import logging
 
 from stages.common.errors import UserError
@@ -146,30 +147,62 @@ def predict_logits(model: PreTrainedModel, split: Dataset, batch_size: int, prog
 
 
 def skip_unread_positions(model: PreTrainedModel, blocks: torch.nn.ModuleList) -> bool:
-    """Let the last block finish only the first position, where that is the only one that the head reads.
+    """Let the last block work out the first position alone, where that is the only one that the head reads.
 
     In BERT and its relatives the head reads the first token. The other positions serve the last block as keys and
-    values; their attention output and feed-forward, three quarters of the block, go unread. The logits and the
-    gradients are the same, which is checked on a probe here; where they differ, nothing is changed.
+    values; their queries, their attention and their feed-forward, four fifths of the block, go unread. Logits and
+    gradients stay the same, which is checked on a probe here; where they would differ, nothing is changed.
 
     Returns:
         Whether the model was changed.
     """
-    finish = getattr(getattr(blocks[-1], "attention", None), "output", None)
-    if finish is None or list(inspect.signature(finish.forward).parameters) != ["hidden_states", "input_tensor"]:
+    attention = getattr(blocks[-1], "attention", None)
+    finish, reader = getattr(attention, "output", None), getattr(attention, "self", None)
+    if (
+        finish is None
+        or reader is None
+        or list(inspect.signature(finish.forward).parameters) != ["hidden_states", "input_tensor"]
+    ):
         return False
+    device = next(model.parameters()).device
+    probe = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]], device=device)
+    inputs = {"input_ids": torch.arange(5, 17, device=device).view(2, 6) * probe, "attention_mask": probe}
     was_training = model.training
     model.eval()
-    probe = {"input_ids": torch.arange(12).view(2, 6) + 5, "attention_mask": torch.tensor([[1] * 6, [1] * 4 + [0] * 2])}
-    probe = {name: tensor.to(next(model.parameters()).device) for name, tensor in probe.items()}
     with torch.inference_mode():
-        whole = model(**probe).logits
-        hook = finish.register_forward_pre_hook(lambda _, inputs: tuple(states[:, :1] for states in inputs))
+        whole = model(**inputs).logits
+        hook = finish.register_forward_pre_hook(lambda _, states: tuple(state[:, :1] for state in states))
+        config = getattr(reader, "config", None)
+        if getattr(config, "_attn_implementation", None) == "sdpa":
+            reader.config = copy.copy(config)
+            reader.config._attn_implementation = "first_query"
         try:
-            same = torch.allclose(model(**probe).logits, whole, rtol=1e-4, atol=1e-4)
+            same = torch.allclose(model(**inputs).logits, whole, rtol=1e-4, atol=1e-4)
         except (IndexError, RuntimeError):
             same = False
-    if not same:
-        hook.remove()
+        if not same:
+            hook.remove()
+            reader.config = config
     model.train(was_training)
     return same
+
+
+def first_query_attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    **_: object,
+) -> tuple[torch.Tensor, None]:
+    """Attend from the first position, float (batch, heads, length, size); the others' outputs are unread copies."""
+    if attention_mask is not None and attention_mask.shape[2] > 1:
+        attention_mask = attention_mask[:, :, :1]
+    states = torch.nn.functional.scaled_dot_product_attention(
+        query[:, :, :1], key, value, attn_mask=attention_mask, scale=scaling
+    )
+    return states.transpose(1, 2).expand(-1, query.shape[2], -1, -1), None
+
+
+AttentionInterface.register("first_query", first_query_attention)

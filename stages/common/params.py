@@ -72,12 +72,14 @@ class LoraParams(Section):
     )  # last N, or which
     rank_stabilized: bool  # scale by alpha / sqrt(r): arxiv.org/abs/2312.03732
     dora: bool  # weight-decomposed updates: arxiv.org/abs/2402.09353
+    modules_to_save: list[Text]  # trained in full beside the head, as a pooler that the base brings along
     init: Literal["default", "gaussian", "orthogonal", "pissa", "olora"]
 
 
 class TrainParams(Section):
     epochs: Positive
-    batch_size: Count  # reviews per optimizer step
+    batch_size: Count  # texts per optimizer step, over all processes
+    max_batch_tokens: Count | None  # padded tokens per optimizer step, in place of batch_size
     learning_rate: Positive
     scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial"]
     warmup_fraction: Annotated[float, Field(ge=0, lt=1)]  # of all optimizer steps
@@ -87,6 +89,7 @@ class TrainParams(Section):
     early_stopping_patience: Count | None  # evaluations without a lower validation loss; null never stops early
     logging_steps: Count  # optimizer steps
     dtype: Literal["auto", "float32", "bfloat16"]
+    launcher: Text | None  # what to start this stage under, as torchrun --nproc-per-node 2
     prefix_cache_gb: NonNegative  # gigabytes of stored output of the blocks below the adapters; 0 stores none
     seed: Seed
 

@@ -20,6 +20,7 @@ from datasets import Dataset, Features, List, Value
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
+from stages.common import cache
 from stages.common.model import pad_batch
 from stages.common.outputs import remove, whole_output
 
@@ -28,18 +29,17 @@ BUILD_ROWS = 32  # texts in a batch while a prefix is built
 BYTES_PER_STATE = 2  # float16
 
 
-def cache_dir() -> Path:
-    """Return the folder that all clones and experiments of this user share."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "lora-text-classifier" / "prefix"
-
-
 def base_digest(folder: Path) -> str:
     """Return a hash of a base model's weights and configuration."""
+    files = sorted([*folder.glob("*.safetensors"), folder / "config.json"])
+    return hashlib.sha256("".join(map(cache.file_sha256, files)).encode()).hexdigest()
+
+
+def rows_digest(split: Dataset) -> str:
+    """Return a hash of the token ids and labels of a split, in order."""
     digest = hashlib.sha256()
-    for path in sorted([*folder.glob("*.safetensors"), folder / "config.json"]):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    for rows in split.with_format("numpy").iter(1000):
+        digest.update(np.concatenate([*rows["input_ids"], rows["length"], rows["label"]]).astype(np.int64).tobytes())
     return digest.hexdigest()
 
 
@@ -55,44 +55,36 @@ def with_prefix(
     It comes from the cache, or is computed and put there; then the files unused for longest make room until all
     fit in `limit_bytes`. A file that no longer matches its checksum is made anew.
     """
-    key = hashlib.sha256(f"{FORMAT} {digest} {cut} {torch.__version__} {autocast_dtype()}".encode())
-    for rows in split.with_format("numpy").iter(1000):
-        key.update(np.concatenate([*rows["input_ids"], rows["length"], rows["label"]]).astype(np.int64).tobytes())
-    entry = cache_dir() / key.hexdigest()
-    if entry.exists() and not intact(entry):
-        print(f"warning: {entry} is damaged: computing it anew", file=sys.stderr)
-        remove(entry)
-    if not entry.exists():
-        make_room(limit_bytes - prefix_bytes(split, model.config.hidden_size))
-        with whole_output(entry) as folder:
-            folder.mkdir()
-            build(model, blocks, cut, split, folder / "prefix.arrow")
-            (folder / "sha256").write_text(file_sha256(folder / "prefix.arrow"))
-    os.utime(entry)
-    return Dataset.from_file(str(entry / "prefix.arrow"))
-
-
-def intact(entry: Path) -> bool:
-    expected = entry / "sha256"
-    return expected.exists() and expected.read_text() == file_sha256(entry / "prefix.arrow")
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    parts = f"{FORMAT} {digest} {rows_digest(split)} {cut} {torch.__version__} {compute_dtype(model)}"
+    entry = cache.cache_dir("prefix") / hashlib.sha256(parts.encode()).hexdigest()
+    with cache.locked(entry):
+        if entry.exists() and not cache.intact(entry):
+            print(f"warning: {entry} is damaged: computing it anew", file=sys.stderr)
+            remove(entry)
+        if not entry.exists():
+            make_room(limit_bytes - prefix_bytes(split, model.config.hidden_size))
+            with whole_output(entry) as folder:
+                folder.mkdir()
+                build(model, blocks, cut, split, folder / "prefix.arrow")
+                cache.seal(folder)
+        os.utime(entry)
+        return Dataset.from_file(str(entry / "prefix.arrow"))
 
 
 def make_room(limit_bytes: int) -> None:
     """Remove the entries unused for longest until the rest take at most `limit_bytes`."""
-    entries = sorted(cache_dir().glob("[0-9a-f]*"), key=lambda entry: entry.stat().st_mtime)
+    entries = sorted(cache.cache_dir("prefix").glob("[0-9a-f]*"), key=lambda entry: entry.stat().st_mtime)
     sizes = [sum(file.stat().st_size for file in entry.iterdir()) for entry in entries]
     while sizes and sum(sizes) > limit_bytes:
         remove(entries.pop(0))
         sizes.pop(0)
 
 
-def autocast_dtype() -> str:
-    return str(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else "float32"
+def compute_dtype(model: PreTrainedModel) -> str:
+    """Return the kind of device and the number format that the model's matrices are multiplied in."""
+    device = next(model.parameters()).device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
+    return f"{device} {dtype}"
 
 
 def build(model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int, split: Dataset, path: Path) -> None:

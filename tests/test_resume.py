@@ -1,0 +1,142 @@
+"""Training that is killed at any moment goes on and ends as if it had not been."""
+
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Clone, edit_params
+
+from stages.common import cache
+
+KILLS = 20
+# imports once what every training process needs, so that a kill costs less than a second
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["stages.train_lora"])
+
+
+def train_in(folder: Path, cache_home: Path) -> None:
+    os.chdir(folder)
+    os.environ |= {"XDG_CACHE_HOME": str(cache_home), "OMP_NUM_THREADS": "1"}
+    import torch
+
+    from stages import train_lora
+
+    torch.set_num_threads(1)
+    with Path("training.log").open("a") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        train_lora.main()
+
+
+def start(clone: Clone, cache_home: Path) -> multiprocessing.Process:
+    process = PROCESSES.Process(target=train_in, args=(clone.folder, cache_home))
+    process.start()
+    return process
+
+
+def outputs(clone: Clone) -> dict[str, bytes]:
+    paths = [*(clone.folder / "models/adapter").iterdir(), clone.folder / "metrics/train.json"]
+    paths += [clone.folder / "metrics/plots/training.csv", clone.folder / "metrics/plots/validation.csv"]
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def unfinished(cache_home: Path) -> list[Path]:
+    return list((cache_home / "lora-text-classifier/checkpoints").glob("[0-9a-f]*"))
+
+
+def test_a_run_killed_at_random_moments_ends_with_the_same_adapter(clone: Clone, tmp_path: Path):
+    expected = outputs(clone)
+    adapter = clone.folder / "models/adapter"
+    choose = random.Random(0)
+    kills = finished = 0
+    longest = 8.0  # seconds; comes down to how long an undisturbed run takes
+    while kills < KILLS:
+        shutil.rmtree(adapter, ignore_errors=True)
+        started = time.monotonic()
+        process = start(clone, tmp_path / "cache")
+        process.join(timeout=choose.uniform(0, longest))
+        if process.exitcode is None:
+            os.kill(process.pid, signal.SIGKILL)
+            process.join()
+            kills += 1
+            continue
+        assert process.exitcode == 0, clone.read("training.log")
+        assert outputs(clone) == expected
+        longest = time.monotonic() - started
+        finished += 1
+    process = start(clone, tmp_path / "cache")
+    process.join()
+    assert process.exitcode == 0, clone.read("training.log")
+    assert outputs(clone) == expected
+    assert clone.read("training.log").count("going on from") > KILLS // 4
+    assert unfinished(tmp_path / "cache") == []
+    assert not list(adapter.parent.glob(".*partial"))
+
+
+def kill_after_checkpoints(clone: Clone, cache_home: Path, count: int) -> Path:
+    """Train until `count` checkpoints are sealed, kill, and return the run's folder of checkpoints."""
+    shutil.rmtree(clone.folder / "models/adapter", ignore_errors=True)
+    process = start(clone, cache_home)
+    while sum(1 for _ in cache_home.glob(f"*/checkpoints/*/*/{cache.SEAL}")) < count:
+        assert process.exitcode is None, clone.read("training.log")
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    (run,) = unfinished(cache_home)
+    return run
+
+
+def last(run: Path) -> Path:
+    return max(run.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+
+
+@pytest.mark.parametrize("file", ["adapter_model.safetensors", "optimizer.pt", "trainer_state.json", cache.SEAL])
+def test_a_checkpoint_cut_short_is_passed_over(clone: Clone, tmp_path: Path, file: str):
+    expected = outputs(clone)
+    run = kill_after_checkpoints(clone, tmp_path / "cache", 2)
+    damaged = last(run) / file
+    damaged.write_bytes(damaged.read_bytes()[:-7])
+    process = start(clone, tmp_path / "cache")
+    process.join()
+    assert process.exitcode == 0, clone.read("training.log")
+    assert outputs(clone) == expected
+    assert f"{last(run).name if run.exists() else damaged.parent.name} is incomplete or damaged" in clone.read(
+        "training.log"
+    )
+
+
+def test_other_params_do_not_go_on_from_these_checkpoints(clone: Clone, tmp_path: Path):
+    run = kill_after_checkpoints(clone, tmp_path / "cache", 1)
+    edit_params(clone.folder, **{"train.weight_decay": 0.02})
+    process = start(clone, tmp_path / "cache")
+    process.join()
+    assert process.exitcode == 0, clone.read("training.log")
+    assert "going on from" not in clone.read("training.log")
+    assert unfinished(tmp_path / "cache") == [run]
+
+
+def test_a_full_disk_is_one_line_and_training_goes_on_afterwards(clone: Clone, tmp_path: Path):
+    expected = outputs(clone)
+    shutil.rmtree(clone.folder / "models/adapter")
+
+    def limit_file_size() -> None:  # every write past it fails, as on a full disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "stages.train_lora"]
+    full = subprocess.run(
+        command, cwd=clone.folder, env=environment, text=True, stderr=subprocess.PIPE, preexec_fn=limit_file_size
+    )
+    assert full.returncode == 1
+    assert full.stderr.strip().splitlines()[-1].startswith("error: no room to write")
+    assert not (clone.folder / "models/adapter").exists()
+    subprocess.run(command, cwd=clone.folder, env=environment, check=True, stderr=subprocess.PIPE)
+    assert outputs(clone) == expected
