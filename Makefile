@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup repro test lint lock
+.PHONY: help setup repro test lint bench lock
 .DEFAULT_GOAL := help
 
 help: ## Show what each target does
@@ -27,7 +27,11 @@ lint: setup ## Check format, style and types
 	ruff check .
 	mypy
 
+bench: setup ## Measure training against the plain recipe (half an hour)
+	dvc repro --quiet tokenize
+	python -m bench.train
+
 lock: setup ## Write requirements.txt anew from pyproject.toml
 	pip-compile --quiet --extra dev --strip-extras --no-header --no-annotate --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --output-file requirements.txt pyproject.toml
-	sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/' requirements.txt
+	sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/; 1i # Made by `make lock` from pyproject.toml.' requirements.txt

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from stages.common.errors import run_stage
-from stages.common.model import load_adapter, predict_logits
+from stages.common.model import find_blocks, load_adapter, predict_logits, skip_unread_positions
 from stages.common.outputs import whole_output, write_json, write_table
 from stages.common.params import load_params
 from stages.common.paths import stage_paths
@@ -39,6 +39,7 @@ def main() -> None:
     test = pd.read_parquet(paths["prepared"] / "test.parquet")
     truth = test["label"].map(labels.index).to_numpy()
     model = load_adapter(resolve_model(params.model.base, "model.base"), paths["adapter"], labels)
+    skip_unread_positions(model, find_blocks(model)[1])
     logits = predict_logits(model, read_split(paths["tokenized"], "test"), params.evaluate.batch_size, "evaluate")
     probabilities = softmax(logits.astype(np.float64), axis=1)
     baseline = baseline_probabilities(paths["prepared"], test["text"], labels)

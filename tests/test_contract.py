@@ -3,6 +3,8 @@
 import ast
 import importlib
 import inspect
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -93,3 +95,23 @@ def test_all_results_but_metrics_and_plots_stay_out_of_git():
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_module_is_importable_without_running(stage: str):
     importlib.import_module(f"stages.{stage.replace('-', '_')}")
+
+
+def test_the_readme_explains_every_param():
+    explained = set()
+    for line in (REPOSITORY / "README.md").read_text().splitlines():
+        if line.startswith("| `"):
+            explained |= {name for name in line.split("|")[1].replace("`", "").replace(",", " ").split() if "." in name}
+    wanted = {
+        f"{section}.{name}"
+        for section, field in schema.Params.model_fields.items()
+        for name in field.annotation.model_fields
+    }
+    assert explained == wanted
+
+
+def test_the_readme_quotes_the_committed_scores():
+    readme = (REPOSITORY / "README.md").read_text()
+    scores = json.loads((REPOSITORY / "metrics/evaluate.json").read_text())
+    quoted = dict(re.findall(r"^\| (accuracy|f1) \| ([\d.]+) \|", readme, flags=re.MULTILINE))
+    assert quoted == {name: str(scores[name]) for name in ("accuracy", "f1")}
