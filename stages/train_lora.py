@@ -293,7 +293,7 @@ def training_arguments(params: TrainParams, steps_per_epoch: int, checkpoints: P
         full_determinism=True,
         report_to="none",
         use_cpu=not torch.cuda.is_available(),
-        ddp_backend="nccl" if torch.cuda.is_available() else "gloo",
+        ddp_backend=("nccl" if torch.cuda.is_available() else "gloo") if WORLD_SIZE > 1 else None,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
 
