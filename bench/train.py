@@ -73,8 +73,8 @@ def measure(variant: str, rows: int) -> dict:
     else:
         gigabytes = 0 if variant == "whole" else params.train.prefix_cache_gb
         ours = params.train.model_copy(update={"epochs": EPOCHS, "prefix_cache_gb": gigabytes})
-        model, new_modules = load_base(base_folder, label_names(train))
-        model, lowest = train_lora.add_adapters(model, params.lora, new_modules)
+        model, head = load_base(base_folder, label_names(train))
+        model, lowest = train_lora.add_adapters(model, params.lora, head)
         digest = prefix.base_digest(base_folder)
         with tempfile.TemporaryDirectory() as checkpoints:
             train_lora.fit(model, lowest, train, validation, ours, digest, Path(checkpoints))

@@ -51,6 +51,10 @@ def merge(base: Path, adapter_dir: Path, labels: list[str], folder: Path) -> Non
     merged = load_adapter(base, adapter_dir, labels).merge_and_unload()
     merged.save_pretrained(folder)
     load_tokenizer(base).save_pretrained(folder)
+    config_path = folder / "tokenizer_config.json"
+    config = json.loads(config_path.read_text(encoding="utf-8"))
+    kept = {key: value for key, value in config.items() if key not in ("is_local", "local_files_only")}
+    config_path.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     shutil.copytree(adapter_dir, folder / "adapter", ignore=shutil.ignore_patterns("parity.safetensors"))
 
 

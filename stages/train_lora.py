@@ -99,8 +99,8 @@ def main() -> None:
     base_folder = resolve_model(params.model.base, "model.base")
     digest = prefix.base_digest(base_folder)
     set_seed(params.train.seed)
-    base, new_modules = load_base(base_folder, label_names(train))
-    model, lowest = add_adapters(base, params.lora, new_modules)
+    base, head = load_base(base_folder, label_names(train))
+    model, lowest = add_adapters(base, params.lora, head)
     with checkpoint_dir(run_key(params, digest, train, validation)) as folder:
         state = fit(model, lowest, train, validation, params.train, digest, folder)
         if RANK:
@@ -130,7 +130,7 @@ def launch(launcher: str) -> None:
         raise UserError(f"train.launcher: `{shlex.join(command)}` failed with status {status}; see above")
 
 
-def add_adapters(base: PreTrainedModel, params: LoraParams, new_modules: list[str]) -> tuple[PeftModel, int]:
+def add_adapters(base: PreTrainedModel, params: LoraParams, head: list[str]) -> tuple[PeftModel, int]:
     """Put adapters on the base model; return the model and the number of the lowest block that has one.
 
     Raises:
@@ -147,22 +147,12 @@ def add_adapters(base: PreTrainedModel, params: LoraParams, new_modules: list[st
         target_modules=choose_modules(params.target_modules, linear),
         layers_to_transform=layers,
         layers_pattern=blocks_name.rpartition(".")[2],
-        modules_to_save=[*new_modules, *known_modules(base, params.modules_to_save)],
+        modules_to_save=head,
         use_rslora=params.rank_stabilized,
         use_dora=params.dora,
         init_lora_weights=True if params.init == "default" else params.init,
     )
     return get_peft_model(base, config), layers[0]
-
-
-def known_modules(base: PreTrainedModel, asked: list[str]) -> list[str]:
-    """Return the modules to train in full beside the head (PEFT skips unknown ones)."""
-    names = [name for name, _ in base.named_modules()]
-    unknown = [item for item in asked if not any(f".{name}".endswith(f".{item}") for name in names)]
-    if unknown:
-        top = ", ".join(name for name, _ in base.base_model.named_children())
-        raise UserError(f"lora.modules_to_save: the base model has no module {', '.join(unknown)}; its parts are {top}")
-    return asked
 
 
 def choose_layers(asked: str | int | list[int], num_blocks: int) -> list[int]:
@@ -215,31 +205,30 @@ def fit(
     skip_unread_positions(model, blocks)
     train, validation = (split.select(np.argsort(split["length"], kind="stable")) for split in (train, validation))
     started = time.perf_counter()
+    batches = LengthBatches(train["length"], params)
+    datasets: list[Any] = [split.with_format("numpy") for split in (train, validation)]
     with ExitStack() as stack:
         if lowest and fits(params, train, validation, model.config.hidden_size):
             with torch.autocast(model.device.type, torch.bfloat16, enabled=use_bfloat16(params.dtype)):
-                train, validation = (
+                datasets = [
                     prefix.with_prefix(model.eval(), blocks, lowest, split, digest, cache_bytes(params))
                     for split in (train, validation)
-                )
+                ]
             stack.enter_context(prefix.replayed_prefix(model, blocks, lowest))
         prefix_s = time.perf_counter() - started
-        batches = LengthBatches(train["length"], params)
         trainer = ClassifierTrainer(
             model=model,
             args=training_arguments(params, len(batches), checkpoints),
-            train_dataset=train.with_format("numpy"),
-            eval_dataset=validation.with_format("numpy"),
+            train_dataset=datasets[0],
+            eval_dataset=datasets[1],
             data_collator=Collator(model.config.pad_token_id),
             compute_metrics=validation_metrics,
             callbacks=[StopWhenDiverged(), Checkpoints(), *early_stopping(params)],
         )
         trainer.batches = batches
         trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
-        predictions = trainer.predict(validation.with_format("numpy")).predictions.argmax(axis=1)
-    if len(np.unique(predictions)) == 1:
-        only = label_names(validation)[predictions[0]]
-        raise UserError(f"training collapsed: the model calls every validation text {only}. {TRY_NEXT}.")
+    if best_evaluation(trainer.state)["eval_predicted_classes"] == 1:
+        raise UserError(f"training collapsed: the model gives every validation text one class. {TRY_NEXT}.")
     if RANK == 0:
         write_log(trainer.state, len(train), prefix_s, time.perf_counter() - started - prefix_s)
     return trainer.state
@@ -446,7 +435,13 @@ def validation_metrics(prediction: EvalPrediction) -> dict[str, float]:
     return {
         "accuracy": float((classes == prediction.label_ids).mean()),
         "f1_macro": float(f1_score(prediction.label_ids, classes, average="macro")),
+        "predicted_classes": float(len(np.unique(classes))),
     }
+
+
+def best_evaluation(state: TrainerState) -> dict[str, float]:
+    """Return the first evaluation of the lowest validation loss: that of the adapter which is kept."""
+    return min((entry for entry in state.log_history if "eval_loss" in entry), key=lambda entry: entry["eval_loss"])
 
 
 def save_adapter(model: PeftModel, folder: Path, base: str) -> None:
@@ -480,7 +475,7 @@ def check_reload(model: PeftModel, base_folder: Path, folder: Path, validation: 
 def summarise(model: PeftModel, state: TrainerState, history: pd.DataFrame) -> dict[str, float]:
     """Return metrics/train.json: losses, the best evaluation, and how much of the model was trained."""
     trainable, total = model.get_nb_trainable_parameters()
-    best = history.dropna(subset="eval_loss").sort_values("eval_loss", kind="stable").iloc[0]
+    best = best_evaluation(state)
     return {
         "trainable_parameters": trainable,
         "total_parameters": total,

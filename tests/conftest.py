@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -19,11 +20,13 @@ GOOD, BAD = ["good", "great", "loved", "superb"], ["bad", "awful", "hated", "bor
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep tests away from the user's caches and from the network."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        yield
 
 
 def save_tokenizer(folder: Path, special_tokens: bool = True) -> None:
@@ -113,8 +116,12 @@ TINY = {
     "data.validation_rows": 40,
     "data.test_rows": 60,
     "tokenize.max_length": 32,
+    "lora.alpha": 32,
+    "lora.dropout": 0.1,
+    "lora.target_modules": "auto",
     "lora.layers": 2,
     "train.epochs": 3,
+    "train.batch_size": 16,
     "train.learning_rate": 0.01,
     "train.logging_steps": 5,
 }

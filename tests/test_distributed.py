@@ -7,7 +7,7 @@ import pytest
 from conftest import Clone, edit_params
 from safetensors.numpy import load_file
 
-ACCELERATE = "accelerate launch --use_cpu --num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no"
+ACCELERATE = "accelerate launch --cpu --num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no"
 
 
 @pytest.mark.parametrize("launcher", ["torchrun --nproc-per-node 2", ACCELERATE])

@@ -29,7 +29,7 @@ def test_every_mistake_in_every_section_is_named_at_once(tmp_path: Path):
         tmp_path,
         ("  split: ", "  splitt: "),
         ("max_length: 256", "max_length: 256.5"),
-        ("dropout: 0.1", "dropout: 1.5"),
+        ("dropout: 0.0", "dropout: 1.5"),
         ("dtype: auto", "dtype: float64"),
         ("layers: 3", "layers: top"),
         ("max_logit_difference: 0.0001", "max_logit_difference: .nan"),
@@ -55,8 +55,8 @@ def test_every_mistake_in_every_section_is_named_at_once(tmp_path: Path):
     ("found", "replacement", "message"),
     [
         ("    1: positive", "    1: negative", "data.labels: must name at least two classes"),
-        ("  target_modules: auto", "  target_modules: query", "lora.target_modules: 'auto' or 'all-linear' or"),
-        ("  target_modules: auto", "  target_modules: []", "lora.target_modules: 'auto' or 'all-linear' or"),
+        ("  target_modules: all-linear", "  target_modules: query", "lora.target_modules: 'auto' or 'all-linear' or"),
+        ("  target_modules: all-linear", "  target_modules: []", "lora.target_modules: 'auto' or 'all-linear' or"),
         ("  seed: 0", "  seed: -1", "data.seed: greater than or equal to 0; however: -1"),
         ("  seed: 0", "  seed: true", "data.seed: a valid integer; however: True"),
         ("lora:\n", "lora_:\n", "lora: missing key, add it"),
@@ -69,7 +69,7 @@ def test_values_that_are_not_allowed(tmp_path: Path, found: str, replacement: st
 
 
 def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path):
-    params = load_params(broken(tmp_path, ("learning_rate: 0.001", "learning_rate: 1e-05")))
+    params = load_params(broken(tmp_path, ("learning_rate: 0.0005", "learning_rate: 1e-05")))
     assert params.train.learning_rate == 1e-5
 
 

@@ -27,8 +27,8 @@ def load_base(folder: Path, labels: list[str]) -> tuple[PreTrainedModel, list[st
     adapters have their own.
 
     Returns:
-        The model, and the names of the modules that the base has no weights for: its head, and for some
-        architectures a pooler or a dense layer before it. These must be trained.
+        The model, and the names of the modules of its head, which must be trained: those that the base has no weights
+        for, and the pooler that some bases bring, which was made for another task.
 
     Raises:
         UserError: when the folder holds no model that classifies, or lacks weights inside its encoder.
@@ -61,7 +61,8 @@ def load_base(folder: Path, labels: list[str]) -> tuple[PreTrainedModel, list[st
     inside = sorted(key for key in new if key.startswith(blocks_name))
     if inside:
         raise UserError(f"model.base: {folder} has no weights for {len(inside)} parts of its encoder, as {inside[0]}")
-    return model, whole_modules(model, new)
+    poolers = [key for key, _ in model.named_parameters() if ".pooler." in key]
+    return model, whole_modules(model, [*poolers, *new])
 
 
 @contextmanager

@@ -72,12 +72,11 @@ class LoraParams(Section):
     )  # last N, or which
     rank_stabilized: bool  # scale by alpha / sqrt(r): arxiv.org/abs/2312.03732
     dora: bool  # weight-decomposed updates: arxiv.org/abs/2402.09353
-    modules_to_save: list[Text]  # trained in full beside the head, as a pooler that the base brings along
     init: Literal["default", "gaussian", "orthogonal", "pissa", "olora"]
 
 
 class TrainParams(Section):
-    epochs: Positive
+    epochs: Count
     batch_size: Count  # texts per optimizer step, over all processes
     max_batch_tokens: Count | None  # padded tokens per optimizer step, in place of batch_size
     learning_rate: Positive

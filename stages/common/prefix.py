@@ -27,6 +27,7 @@ from stages.common.outputs import remove, whole_output
 FORMAT = 1  # raise it when the same inputs come to be stored differently
 BUILD_ROWS = 32  # texts in a batch while a prefix is built
 BYTES_PER_STATE = 2  # float16
+REMAP = 50  # batches
 
 
 def base_digest(folder: Path) -> str:
@@ -49,8 +50,8 @@ def prefix_bytes(split: Dataset, width: int) -> int:
 
 def with_prefix(
     model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int, split: Dataset, digest: str, limit_bytes: int
-) -> Dataset:
-    """Return `split` with a column `prefix`, what enters block `cut`: float16, length x width numbers a row.
+) -> "PrefixRows":
+    """Return the rows of `split`, each with `prefix`, what enters block `cut`: float16, length x width numbers.
 
     It comes from the cache, or is computed and put there; then the files unused for longest make room until all
     fit in `limit_bytes`. A file that no longer matches its checksum is made anew.
@@ -68,7 +69,32 @@ def with_prefix(
                 build(model, blocks, cut, split, folder / "prefix.arrow")
                 cache.seal(folder)
         os.utime(entry)
-        return Dataset.from_file(str(entry / "prefix.arrow"))
+        return PrefixRows(entry / "prefix.arrow")
+
+
+class PrefixRows(torch.utils.data.Dataset):
+    """Rows of a memory-mapped file, as numpy arrays.
+
+    The file is mapped anew after every REMAP reads: what was read is then given back to the operating system, so that
+    the memory in use stays the same however many rows there are.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.reads = 0
+        self.rows = Dataset.from_file(str(path)).with_format("numpy")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        return self.__getitems__([row])[0]
+
+    def __getitems__(self, rows: list[int]) -> list[dict[str, Any]]:
+        self.reads += 1
+        if self.reads % REMAP == 0:
+            self.rows = Dataset.from_file(str(self.path)).with_format("numpy")
+        return self.rows.__getitems__(rows)
 
 
 def make_room(limit_bytes: int) -> None:
