@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch: tiny models, and as many test processes as cores
+
 import pytest
 import torch
 from ruamel.yaml import YAML
