@@ -199,18 +199,15 @@ print(json.dumps([merged, logits.tolist()]))
 
 
 def test_more_than_two_classes(clone: Clone):
-    words = ["red", "green", "blue"]
+    words, signs = ["red", "green", "blue"], ["good", "bad", "film"]
     rows = []
     for number in range(300):
         word = words[number % 3]
-        rows.append((f"{word} {word} {GOOD_BAD[number % 3]} {number} {number * 7 % 2000}", word))
+        rows.append((f"{f'{signs[number % 3]} ' * 6}{number} {number * 7 % 2000}", word))
     write_csv(clone.folder / "data/raw/colours.csv", rows)
-    changes = {"data.source": "data/raw/colours.csv", "data.labels": None, "data.train_rows": 180, "train.epochs": 4}
+    changes = {"data.source": "data/raw/colours.csv", "data.labels": None, "data.train_rows": 180, "train.epochs": 6}
     edit_params(clone.folder, **changes)
     clone.run("dvc", "repro")
     scores = json.loads(clone.read("metrics/evaluate.json"))
     assert scores["accuracy"] > 0.6
     assert set(pd.read_csv(clone.folder / "metrics/plots/roc.csv")["class"]) == set(words)
-
-
-GOOD_BAD = ["good", "bad", "film"]
