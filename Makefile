@@ -27,7 +27,7 @@ lint: setup ## Check format, style and types
 	ruff check .
 	mypy
 
-bench: setup ## Measure training against the plain recipe (half an hour)
+bench: setup ## Measure training against the plain recipe (slow)
 	dvc repro --quiet tokenize
 	python -m bench.train
 
