@@ -55,7 +55,7 @@ def merge(base: Path, adapter_dir: Path, labels: list[str], folder: Path) -> Non
     config = json.loads(config_path.read_text(encoding="utf-8"))
     kept = {key: value for key, value in config.items() if key not in ("is_local", "local_files_only")}
     config_path.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    shutil.copytree(adapter_dir, folder / "adapter", ignore=shutil.ignore_patterns("parity.safetensors"))
+    shutil.copytree(adapter_dir, folder / "adapter", ignore=shutil.ignore_patterns("logits.safetensors"))
 
 
 def check_parity(
@@ -66,7 +66,7 @@ def check_parity(
     Raises:
         UserError: when that is more than `export.max_logit_difference`: a form is not the model that was evaluated.
     """
-    trained = load_file(adapter_dir / "parity.safetensors")["trained_logits"]
+    trained = load_file(adapter_dir / "logits.safetensors")["parity"]
     forms = {
         "reloaded": load_adapter(base, adapter_dir, labels),
         "merged": AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True).eval(),

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from stages.common.clean import clean_text
+from predict.clean import clean_text
 from stages.common.errors import UserError, run_stage
 from stages.common.outputs import whole_output, write_json
 from stages.common.params import DataParams, load_params

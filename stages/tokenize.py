@@ -17,7 +17,7 @@ from stages.common.outputs import whole_output, write_json
 from stages.common.params import TokenizeParams, load_params
 from stages.common.paths import stage_paths
 from stages.common.references import resolve_model
-from stages.common.tokenizer import load_tokenizer, special_tokens
+from stages.common.tokenizer import encode_texts, load_tokenizer
 from stages.common.tokens import SPLITS, split_path, token_features
 
 CHUNK_ROWS = 1000  # texts tokenized at once: bounds memory
@@ -64,8 +64,6 @@ def tokenize_split(
     """Write one split and return the number of tokens of each whole text, int (n,)."""
     rows = pd.read_parquet(prepared_dir / f"{split}.parquet", columns=["text", "label"])
     numbers = rows["label"].map({label: number for number, label in enumerate(labels)}).to_numpy()
-    prefix, suffix = special_tokens(tokenizer)
-    room = params.max_length - len(prefix) - len(suffix)
     schema = token_features(labels).arrow_schema
     counts = []
     with pa.OSFile(str(split_path(folder, split)), "wb") as file, pa.ipc.new_stream(file, schema) as writer:
@@ -73,9 +71,8 @@ def tokenize_split(
             range(0, len(rows), CHUNK_ROWS), desc=f"tokenize {split}", unit_scale=CHUNK_ROWS, unit="text"
         ):
             texts = rows["text"].iloc[start : start + CHUNK_ROWS].tolist()
-            whole = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
-            kept = [prefix + truncate(ids, room, params) + suffix for ids in whole]
-            counts += [len(prefix) + len(ids) + len(suffix) for ids in whole]
+            kept, whole = encode_texts(tokenizer, texts, params)
+            counts += whole
             columns = {
                 "input_ids": kept,
                 "length": [len(ids) for ids in kept],
@@ -84,14 +81,6 @@ def tokenize_split(
             }
             writer.write_table(pa.Table.from_pydict(columns, schema=schema))
     return np.array(counts)
-
-
-def truncate(ids: list[int], room: int, params: TokenizeParams) -> list[int]:
-    """Return at most `room` of a text's token ids: its start, its end, or some of both."""
-    if len(ids) <= room:
-        return ids
-    head = {"head": room, "tail": 0, "head_tail": round(room * params.head_fraction)}[params.truncation]
-    return ids[:head] + ids[len(ids) - (room - head) :]
 
 
 def summarise(num_tokens: dict[str, np.ndarray], params: TokenizeParams) -> dict:

@@ -24,7 +24,7 @@ import torch
 import transformers
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import save_file
+from safetensors.numpy import save_file
 from sklearn.metrics import f1_score
 from torch.utils.data import DataLoader
 from transformers import (
@@ -83,7 +83,7 @@ TRY_NEXT = "try a lower train.learning_rate, a longer train.warmup_fraction or a
 
 
 def main() -> None:
-    """Leave models/adapter (adapter, head, some logits of the trained model), its metrics and its loss history.
+    """Leave models/adapter (adapter, head, the trained model's validation logits), its metrics and its loss history.
 
     A run that was killed goes on from its last checkpoint, and ends as if it had not been.
 
@@ -102,12 +102,13 @@ def main() -> None:
     base, head = load_base(base_folder, label_names(train))
     model, lowest = add_adapters(base, params.lora, head)
     with checkpoint_dir(run_key(params, digest, train, validation)) as folder:
-        state = fit(model, lowest, train, validation, params.train, digest, folder)
+        state, logits = fit(model, lowest, train, validation, params.train, digest, folder)
         if RANK:
             return
         with whole_output(paths["adapter"]) as adapter_dir:
             save_adapter(model, adapter_dir, params.model.base)
-            check_reload(model, base_folder, adapter_dir, validation)
+            parity = check_reload(model, base_folder, adapter_dir, validation)
+            save_file({"parity": parity, "validation": logits}, adapter_dir / "logits.safetensors")
         history = pd.DataFrame(state.log_history)
         write_table(paths["training.csv"], history.dropna(subset="loss")[TRAINING_COLUMNS])
         validated = history.dropna(subset="eval_loss")[list(VALIDATION_COLUMNS)]
@@ -192,8 +193,11 @@ def fit(
     params: TrainParams,
     digest: str,
     checkpoints: Path,
-) -> TrainerState:
-    """Train the adapters and the head, keep those of the lowest validation loss, and return the Trainer's state.
+) -> tuple[TrainerState, np.ndarray]:
+    """Train the adapters and the head, and keep those of the lowest validation loss.
+
+    Returns:
+        The Trainer's state, and the kept model's logits of the validation split, float32 (n, classes), in its order.
 
     Raises:
         UserError: when the loss is not finite, or the trained model gives every validation text one class.
@@ -203,7 +207,8 @@ def fit(
         torch.set_float32_matmul_precision("high")  # TF32, where bfloat16 is not used
         model.cuda()
     skip_unread_positions(model, blocks)
-    train, validation = (split.select(np.argsort(split["length"], kind="stable")) for split in (train, validation))
+    by_length = np.argsort(validation["length"], kind="stable")
+    train, validation = train.select(np.argsort(train["length"], kind="stable")), validation.select(by_length)
     started = time.perf_counter()
     batches = LengthBatches(train["length"], params)
     datasets: list[Any] = [split.with_format("numpy") for split in (train, validation)]
@@ -227,11 +232,13 @@ def fit(
         )
         trainer.batches = batches
         trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
+        logits = np.empty_like(predicted := trainer.predict(datasets[1]).predictions)
+        logits[by_length] = predicted
     if best_evaluation(trainer.state)["eval_predicted_classes"] == 1:
         raise UserError(f"training collapsed: the model gives every validation text one class. {TRY_NEXT}.")
     if RANK == 0:
         write_log(trainer.state, len(train), prefix_s, time.perf_counter() - started - prefix_s)
-    return trainer.state
+    return trainer.state, logits
 
 
 def fits(params: TrainParams, train: Dataset, validation: Dataset, width: int) -> bool:
@@ -457,8 +464,8 @@ def save_adapter(model: PeftModel, folder: Path, base: str) -> None:
     config_path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
-def check_reload(model: PeftModel, base_folder: Path, folder: Path, validation: Dataset) -> None:
-    """Compare the trained model with the one that its folder gives, and keep the trained one's logits beside it.
+def check_reload(model: PeftModel, base_folder: Path, folder: Path, validation: Dataset) -> np.ndarray:
+    """Compare the trained model with the one that its folder gives; return the trained one's logits of parity_rows.
 
     Raises:
         RuntimeError: when they differ: something that was trained has not been saved.
@@ -469,7 +476,7 @@ def check_reload(model: PeftModel, base_folder: Path, folder: Path, validation: 
     difference = float(np.abs(trained - reloaded).max())
     if difference > MAX_RELOAD_DIFFERENCE:
         raise RuntimeError(f"the saved adapter is not the trained one: logits differ by {difference}")
-    save_file({"trained_logits": torch.from_numpy(trained)}, folder / "parity.safetensors")
+    return trained
 
 
 def summarise(model: PeftModel, state: TrainerState, history: pd.DataFrame) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import REPOSITORY, labelled_texts, write_csv
 
-from stages.common.clean import clean_text
+from predict.clean import clean_text
 from stages.common.errors import UserError
 from stages.common.params import DataParams, load_params
 from stages.common.references import resolve_data

@@ -3,16 +3,11 @@
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, save_tokenizer
+from conftest import save_tokenizer
 
+from predict.truncate import truncate
 from stages.common.errors import UserError
-from stages.common.params import TokenizeParams, load_params
 from stages.common.tokenizer import load_tokenizer, special_tokens
-from stages.tokenize import truncate
-
-
-def tokenize_params(**changes: object) -> TokenizeParams:
-    return load_params(REPOSITORY / "params.yaml").tokenize.model_copy(update=changes)
 
 
 @pytest.mark.parametrize(
@@ -27,9 +22,8 @@ def tokenize_params(**changes: object) -> TokenizeParams:
     ],
 )
 def test_truncation_keeps_the_end_asked_for(truncation: str, head_fraction: float, kept: list[int]):
-    params = tokenize_params(truncation=truncation, head_fraction=head_fraction)
-    assert truncate(list(range(10)), 4, params) == kept
-    assert truncate(list(range(4)), 4, params) == [0, 1, 2, 3]
+    assert truncate(list(range(10)), 4, truncation, head_fraction) == kept
+    assert truncate(list(range(4)), 4, truncation, head_fraction) == [0, 1, 2, 3]
 
 
 def test_special_tokens_stand_where_the_tokenizer_puts_them(tmp_path: Path):

@@ -49,7 +49,7 @@ def test_the_pipeline_leaves_exactly_what_it_declares(reproduced: Clone):
     assert sorted(path.name for path in (reproduced.folder / "models/adapter").iterdir()) == [
         "adapter_config.json",
         "adapter_model.safetensors",
-        "parity.safetensors",
+        "logits.safetensors",
     ]
 
 

@@ -1,10 +1,12 @@
-"""Load the base model's tokenizer and say what it puts around a text."""
+"""Load the base model's tokenizer and turn texts into the token ids that a model is trained on and judged by."""
 
 from pathlib import Path
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from predict.truncate import truncate
 from stages.common.errors import UserError
+from stages.common.params import TokenizeParams
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -30,3 +32,14 @@ def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[
     whole = tokenizer("a")["input_ids"]
     start = next(at for at in range(len(whole)) if whole[at : at + len(bare)] == bare)
     return whole[:start], whole[start + len(bare) :]
+
+
+def encode_texts(
+    tokenizer: PreTrainedTokenizerBase, texts: list[str], params: TokenizeParams
+) -> tuple[list[list[int]], list[int]]:
+    """Return the token ids kept of each text, and how many each whole text has; special tokens count."""
+    before, after = special_tokens(tokenizer)
+    room = params.max_length - len(before) - len(after)
+    whole = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
+    kept = [before + truncate(ids, room, params.truncation, params.head_fraction) + after for ids in whole]
+    return kept, [len(before) + len(ids) + len(after) for ids in whole]
