@@ -27,11 +27,12 @@ lint: setup ## Check format, style and types
 	ruff check .
 	mypy
 
-bench: setup ## Measure training against the plain recipe (slow)
-	dvc repro --quiet tokenize
+bench: setup ## Measure training and prediction against the plain libraries (slow)
+	dvc repro --quiet
 	python -m bench.train
+	python -m bench.predict
 
 lock: setup ## Write requirements.txt anew from pyproject.toml
 	pip-compile --quiet --extra dev --strip-extras --no-header --no-annotate --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --output-file requirements.txt pyproject.toml
-	sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/; 1i # Made by `make lock` from pyproject.toml.' requirements.txt
+	sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/; /^$$/,$$d; 1i # Made by `make lock` from pyproject.toml.' requirements.txt

@@ -11,6 +11,12 @@ SPACE = re.compile(r"\s+")
 
 def clean_text(text: str) -> str:
     """Return `text` with HTML line breaks and entities resolved, Unicode composed (NFKC), control characters
-    removed and every run of white space made one space."""
+    removed and every run of white space made one space. What is clean stays as it is."""
+    while (cleaned := clean_once(text)) != text:  # an entity can hide another: &amp;quot;
+        text = cleaned
+    return text
+
+
+def clean_once(text: str) -> str:
     text = LINE_BREAK_TAG.sub(" ", html.unescape(LINE_BREAK_TAG.sub(" ", text)))
     return SPACE.sub(" ", CONTROL.sub(" ", unicodedata.normalize("NFKC", text))).strip()

@@ -42,6 +42,7 @@ from transformers.pytorch_utils import Conv1D
 
 from stages.common import cache, prefix
 from stages.common.errors import UserError, run_stage
+from stages.common.merged import merge_in_forward
 from stages.common.model import (
     find_blocks,
     load_adapter,
@@ -49,6 +50,7 @@ from stages.common.model import (
     pad_batch,
     parity_rows,
     predict_logits,
+    save_adapter,
     skip_unread_positions,
 )
 from stages.common.outputs import remove, whole_output, write_json, write_table
@@ -78,6 +80,7 @@ VALIDATION_COLUMNS = {  # the Trainer's names, and ours
     "eval_accuracy": "accuracy",
     "eval_f1_macro": "f1_macro",
 }
+DIVERGED = 3  # times the first logged loss
 MAX_RELOAD_DIFFERENCE = 1e-4  # of any logit, between the trained and the reloaded model
 TRY_NEXT = "try a lower train.learning_rate, a longer train.warmup_fraction or a lower lora.alpha"
 
@@ -207,6 +210,8 @@ def fit(
         torch.set_float32_matmul_precision("high")  # TF32, where bfloat16 is not used
         model.cuda()
     skip_unread_positions(model, blocks)
+    if model.device.type == "cpu" and not use_bfloat16(params.dtype):
+        merge_in_forward(model)
     by_length = np.argsort(validation["length"], kind="stable")
     train, validation = train.select(np.argsort(train["length"], kind="stable")), validation.select(by_length)
     started = time.perf_counter()
@@ -299,7 +304,7 @@ def early_stopping(params: TrainParams) -> list[TrainerCallback]:
 
 
 class StopWhenDiverged(TrainerCallback):
-    """Stop at the first logged loss that is not finite."""
+    """Stop at the first logged loss that is not finite, or far above the first one: no recipe comes back from there."""
 
     def on_log(
         self,
@@ -313,6 +318,12 @@ class StopWhenDiverged(TrainerCallback):
             value = (logs or {}).get(name, 0.0)
             if not math.isfinite(value):
                 raise UserError(f"training diverged: {name} is {value} at step {state.global_step}. {TRY_NEXT}.")
+        losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
+        if losses and losses[-1] > DIVERGED * losses[0]:
+            raise UserError(
+                f"training diverged: the loss rose from {losses[0]:.3g} to {losses[-1]:.3g} at step "
+                f"{state.global_step}. {TRY_NEXT}."
+            )
 
 
 class ClassifierTrainer(Trainer):
@@ -390,7 +401,8 @@ def run_key(params: Params, digest: str, train: Dataset, validation: Dataset) ->
     """Return a name for a run, made from all that decides its outcome."""
     decisive = [params.lora.model_dump_json(), params.train.model_dump_json(), digest]
     decisive += [prefix.rows_digest(split) for split in (train, validation)]
-    decisive += [cache.file_sha256(Path(__file__)), torch.__version__, transformers.__version__, peft.__version__]
+    decisive += [cache.file_sha256(path) for path in sorted(Path(__file__).parent.rglob("*.py"))]
+    decisive += [torch.__version__, transformers.__version__, peft.__version__]
     return hashlib.sha256(" ".join(decisive).encode()).hexdigest()
 
 
@@ -449,19 +461,6 @@ def validation_metrics(prediction: EvalPrediction) -> dict[str, float]:
 def best_evaluation(state: TrainerState) -> dict[str, float]:
     """Return the first evaluation of the lowest validation loss: that of the adapter which is kept."""
     return min((entry for entry in state.log_history if "eval_loss" in entry), key=lambda entry: entry["eval_loss"])
-
-
-def save_adapter(model: PeftModel, folder: Path, base: str) -> None:
-    """Save adapter and head as PEFT does, naming the base model as params.yaml does rather than by a local path."""
-    model.peft_config["default"].base_model_name_or_path = base
-    model.save_pretrained(str(folder), save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)
-    config_path = folder / "adapter_config.json"
-    config = json.loads(config_path.read_text())
-    for name, value in config.items():  # PEFT keeps some lists as sets, which have no order
-        if isinstance(value, list):
-            config[name] = sorted(value)
-    config_path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
 def check_reload(model: PeftModel, base_folder: Path, folder: Path, validation: Dataset) -> np.ndarray:

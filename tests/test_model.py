@@ -11,10 +11,18 @@ from peft import PeftModel
 
 from stages.common import cache, prefix
 from stages.common.errors import UserError
-from stages.common.model import find_blocks, load_adapter, load_base, predict_logits, skip_unread_positions
+from stages.common.merged import merge_in_forward
+from stages.common.model import (
+    find_blocks,
+    load_adapter,
+    load_base,
+    predict_logits,
+    save_adapter,
+    skip_unread_positions,
+)
 from stages.common.params import LoraParams, load_params
 from stages.common.tokens import token_features
-from stages.train_lora import Collator, add_adapters, save_adapter
+from stages.train_lora import Collator, add_adapters
 
 LABELS = ["negative", "positive"]
 NEW_MODULES = {
@@ -131,6 +139,20 @@ def test_skipping_unread_positions_changes_no_logit_and_no_gradient(bases: dict[
     expected = loss_and_gradients(model, batch)
     assert skip_unread_positions(model, blocks) == (model_type in ("bert", "roberta", "electra", "deberta-v2"))
     torch.testing.assert_close(loss_and_gradients(model, batch), expected, rtol=1e-4, atol=1e-5)
+
+
+@architectures
+def test_merged_products_change_no_logit_and_no_gradient(bases: dict[str, Path], model_type: str):
+    model, _ = adapted(bases[model_type], layers="all", target_modules="all-linear")
+    batch = Collator(model.config.pad_token_id)(list(split().with_format("numpy")))
+    expected = loss_and_gradients(model, batch)
+    assert merge_in_forward(model) == sum("lora_A" in name for name, _ in model.named_parameters())
+    torch.testing.assert_close(loss_and_gradients(model, batch), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{"dropout": 0.1}, {"dora": True}])
+def test_what_cannot_be_merged_stays_as_it_is(bases: dict[str, Path], changes: dict[str, object]):
+    assert merge_in_forward(adapted(bases["bert"], **changes)[0]) == 0
 
 
 @pytest.mark.parametrize("changes", [{}, {"dora": True}, {"rank_stabilized": True}, {"target_modules": "all-linear"}])

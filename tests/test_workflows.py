@@ -44,7 +44,7 @@ def test_the_pipeline_leaves_exactly_what_it_declares(reproduced: Clone):
         for name in left
         if not any(name == path or name.startswith(f"{path}/") for path in [*declared, "data/raw"])
     }
-    assert outside - {"data/.gitkeep", "models/.gitkeep"} == set()
+    assert outside - {"data/.gitkeep", "data/behaviour.yaml", "models/.gitkeep"} == set()
     assert all((reproduced.folder / path).exists() for path in declared)
     assert sorted(path.name for path in (reproduced.folder / "models/adapter").iterdir()) == [
         "adapter_config.json",
@@ -210,4 +210,7 @@ def test_more_than_two_classes(clone: Clone):
     clone.run("dvc", "repro")
     scores = json.loads(clone.read("metrics/evaluate.json"))
     assert scores["accuracy"] > 0.6
-    assert set(pd.read_csv(clone.folder / "metrics/plots/roc.csv")["class"]) == set(words)
+    assert scores["f1_micro"] == scores["accuracy"]
+    curves = pd.read_csv(clone.folder / "metrics/plots/roc.csv")
+    assert set(curves) == {"fpr", "tpr", *(f"tpr of {word}" for word in words)}
+    assert "behaviour" not in scores

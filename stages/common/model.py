@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,6 +107,19 @@ def load_adapter(base_folder: Path, adapter_dir: Path, labels: list[str]) -> Pef
     """Load a trained adapter and its head onto a fresh base model, ready to predict."""
     base, _ = load_base(base_folder, labels)
     return PeftModel.from_pretrained(base, str(adapter_dir)).eval()
+
+
+def save_adapter(model: PeftModel, folder: Path, base: str) -> None:
+    """Save adapter and head as PEFT does, naming the base model as params.yaml does rather than by a local path."""
+    model.peft_config["default"].base_model_name_or_path = base
+    model.save_pretrained(str(folder), save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)
+    config_path = folder / "adapter_config.json"
+    config = json.loads(config_path.read_text())
+    for name, value in config.items():  # PEFT keeps some lists as sets, which have no order
+        if isinstance(value, list):
+            config[name] = sorted(value)
+    config_path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
 def parity_rows(split: Dataset) -> Dataset:

@@ -42,7 +42,7 @@ def remove(path: Path) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON with sorted keys and numbers rounded to DECIMALS.
+    """Write JSON with sorted keys and numbers rounded to DECIMALS, or to one digit where none would be left.
 
     Raises:
         ValueError: naming the key of a number that is not finite.
@@ -63,5 +63,5 @@ def _rounded(value: Any, key: str = "") -> Any:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{key} is {value}: metrics must be finite")
-        return round(value, DECIMALS)
+        return round(value, DECIMALS) or float(f"{value:.0e}")
     return value

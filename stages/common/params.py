@@ -95,10 +95,15 @@ class TrainParams(Section):
 
 class EvaluateParams(Section):
     batch_size: Count
+    resamples: Annotated[int, Field(ge=100)]  # of the test rows, behind the confidence intervals
+    slices: list[Text]  # columns of the data by whose values the test split is judged in parts
+    seed: Seed  # decides the resamples, and the folds in which label errors are looked for
 
 
 class ExportParams(Section):
-    max_logit_difference: Positive  # between trained, reloaded and merged model
+    onnx: bool  # ONNX models and the program that runs them
+    max_logit_difference: Positive  # of the adapter, the merged model and ONNX float32 from the trained model
+    max_int8_accuracy_lost: NonNegative  # on the validation split; more than that beyond chance stops the stage
 
 
 class Params(Section):
