@@ -32,6 +32,7 @@ DECIMALS = 6  # of a probability
 RESULTS = ("predicted_label", "predicted_probability", "error")
 CHUNK_ROWS = 4096  # at most, that are read, predicted and written at once: bounds memory,
 CHUNK_BYTES = 1_000_000  # as does this, of their input, and what a kill can cost
+FIRST_ROWS = 100  # of a jsonl input, one of which has a text
 FIELD_CHARACTERS = 10_000_000  # of a csv field: beyond it a quote was not closed
 GROUP_BYTES = 32_000_000  # of a row group of a parquet output
 NOT_UTF8 = "not UTF-8"
@@ -101,7 +102,7 @@ def open_sources(names: list[str], text_column: str, input_format: str | None) -
     for name in names:
         path = None if name == "-" else Path(name)
         if path and not path.is_file():
-            raise PredictError(f"there is no file {path}")
+            raise PredictError(f"{path} is not a file" if path.exists() else f"there is no file {path}")
         known = input_format or (FORMATS.get(path.suffix.lower()) if path else "txt")
         if known is None:
             raise PredictError(f"{path}: its suffix is not one of {', '.join(FORMATS)}; say --input-format")
@@ -122,6 +123,8 @@ def check_beginning(source: Source, path: Path) -> None:
         first = file.read(4)
     if source.format != "parquet" and first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise PredictError(f"{path} is UTF-16: save it as UTF-8")
+    if source.format == "jsonl":
+        check_first_rows(source, path)
     if source.format in ("txt", "jsonl"):
         return
     names = parquet_schema(path).names if source.format == "parquet" else csv_header(source, path)
@@ -133,6 +136,15 @@ def check_beginning(source: Source, path: Path) -> None:
             raise PredictError(f"{path} has two columns {name}")
         if name in RESULTS:
             raise PredictError(f"{path} has a column {name}, which the prediction adds: rename or drop it")
+
+
+def check_first_rows(source: Source, path: Path) -> None:
+    """Raise PredictError where no row at the beginning of a jsonl file has the text column."""
+    rows = list(itertools.islice(source.rows(), FIRST_ROWS))
+    if rows and not any(source.text_column in row.fields for row in rows):
+        found = next((", ".join(row.fields) for row in rows if row.fields), "")
+        has = f"they have {found}. Say --text-column" if found else f"the first is {rows[0].error}"
+        raise PredictError(f"{path} has no field {source.text_column} in its first rows; {has}")
 
 
 def csv_header(source: Source, path: Path) -> list[str]:

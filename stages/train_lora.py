@@ -232,12 +232,15 @@ def fit(
             train_dataset=datasets[0],
             eval_dataset=datasets[1],
             data_collator=Collator(model.config.pad_token_id),
-            compute_metrics=validation_metrics,
+            compute_metrics=(judge := ValidationMetrics()),
             callbacks=[StopWhenDiverged(), Checkpoints(), *early_stopping(params)],
         )
         trainer.batches = batches
         trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
-        logits = np.empty_like(predicted := trainer.predict(datasets[1]).predictions)
+        last = [entry for entry in trainer.state.log_history if "eval_loss" in entry][-1]
+        kept = best_evaluation(trainer.state) is last and judge.logits is not None
+        predicted = judge.logits if kept else trainer.predict(datasets[1]).predictions
+        logits = np.empty_like(predicted)
         logits[by_length] = predicted
     if best_evaluation(trainer.state)["eval_predicted_classes"] == 1:
         raise UserError(f"training collapsed: the model gives every validation text one class. {TRY_NEXT}.")
@@ -449,13 +452,19 @@ class Collator:
         return batch
 
 
-def validation_metrics(prediction: EvalPrediction) -> dict[str, float]:
-    classes = prediction.predictions.argmax(axis=1)
-    return {
-        "accuracy": float((classes == prediction.label_ids).mean()),
-        "f1_macro": float(f1_score(prediction.label_ids, classes, average="macro")),
-        "predicted_classes": float(len(np.unique(classes))),
-    }
+class ValidationMetrics:
+    """Judge an evaluation, and hold on to its logits, float32 (n, classes): the last one's are often wanted again."""
+
+    logits: np.ndarray | None = None
+
+    def __call__(self, prediction: EvalPrediction) -> dict[str, float]:
+        self.logits = prediction.predictions
+        classes = self.logits.argmax(axis=1)
+        return {
+            "accuracy": float((classes == prediction.label_ids).mean()),
+            "f1_macro": float(f1_score(prediction.label_ids, classes, average="macro")),
+            "predicted_classes": float(len(np.unique(classes))),
+        }
 
 
 def best_evaluation(state: TrainerState) -> dict[str, float]:

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -12,6 +12,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch: tiny models, and as many te
 
 import pytest
 import torch
+from filelock import FileLock
 from ruamel.yaml import YAML
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
@@ -75,9 +76,26 @@ def save_base_model(folder: Path, model_type: str = "bert", num_blocks: int = 3)
 
 
 @pytest.fixture(scope="session")
-def base_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of a test run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
+    """Let the first process that wants a folder make it, and the others wait."""
+    done = folder.with_suffix(".done")
+    with FileLock(folder.with_suffix(".lock")):
+        if not done.exists():
+            make(folder)
+            done.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base_model(shared: Path) -> Path:
     """A tiny BERT of three blocks."""
-    return save_base_model(tmp_path_factory.mktemp("base"))
+    return made_once(shared / "base", save_base_model)
 
 
 def labelled_texts(count: int, seed: int = 0) -> list[tuple[str, int]]:
@@ -179,12 +197,15 @@ def make_clone(folder: Path, base_model: Path) -> Clone:
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory: pytest.TempPathFactory, base_model: Path) -> Clone:
+def reproduced(shared: Path, base_model: Path) -> Clone:
     """A clone in which the pipeline has run and its results are committed. Copy it before changing it."""
-    clone = make_clone(tmp_path_factory.mktemp("reproduced"), base_model)
-    clone.run("dvc", "repro")
-    clone.commit("Run the pipeline")
-    return clone
+
+    def run_pipeline(folder: Path) -> None:
+        clone = make_clone(folder, base_model)
+        clone.run("dvc", "repro")
+        clone.commit("Run the pipeline")
+
+    return Clone(made_once(shared / "reproduced", run_pipeline))
 
 
 @pytest.fixture

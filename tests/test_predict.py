@@ -348,11 +348,21 @@ def test_a_reader_that_goes_away_is_no_fault(predict: Runner, tmp_path: Path):
         (["--input", "in.csv"], "text\nfilm\n".encode("utf-16"), "in.csv is UTF-16: save it as UTF-8"),
         (["--input", "in.csv"], b"text,caf\xe9\n", "in.csv is not UTF-8"),
         (["--input", "in.parquet"], b"text\n", "in.parquet is not a parquet file"),
+        (
+            ["--input", "in.jsonl"],
+            b'\n{"a": 1}\n',
+            "in.jsonl has no field text in its first rows; they have a. Say --text",
+        ),
+        (
+            ["--input", "in.jsonl"],
+            b"text\nfilm\n",
+            "in.jsonl has no field text in its first rows; the first is not JSON",
+        ),
         (["--input", "-", "--input-format", "csv"], None, "standard input is read as txt or jsonl, not as csv"),
         (["--input", "-", "-"], None, "standard input can be read once"),
         (["--input", "in.txt", "--output", "out.xls"], b"good", "out.xls: the suffix of an output is one of"),
         (["--input", "in.txt", "--output", "no/out.csv"], b"good", "there is no folder no to write out.csv to"),
-        (["--input", "in.jsonl", "--output", "in.jsonl"], b"{}", "in.jsonl is an input"),
+        (["--input", "in.txt", "--output", "./in.txt"], b"good", "in.txt is an input"),
         (
             ["--model", ".", "good"],
             None,
@@ -410,7 +420,7 @@ def write_long(path: Path, count: int, filler: int = 2000) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("source", "target", "kills"), [(".csv", ".jsonl", 8), (".parquet", ".csv", 3), (".jsonl", ".parquet", 3)]
+    ("source", "target", "kills"), [(".csv", ".jsonl", 6), (".parquet", ".csv", 2), (".jsonl", ".parquet", 3)]
 )
 def test_a_run_killed_at_random_moments_ends_with_the_same_output(
     predict: Runner, tmp_path: Path, source: str, target: str, kills: int

@@ -6,8 +6,6 @@ import random
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -23,22 +21,24 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["stages.train_lora"])
 
 
-def train_in(folder: Path, cache_home: Path) -> None:
+def train_in(folder: Path, cache_home: Path, disk_bytes: int) -> None:
     os.chdir(folder)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (disk_bytes, resource.RLIM_INFINITY))
     os.environ |= {"XDG_CACHE_HOME": str(cache_home), "OMP_NUM_THREADS": "1"}
     import torch
 
     from stages import train_lora
+    from stages.common.errors import run_stage
 
     torch.set_num_threads(1)
     with Path("training.log").open("a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-        train_lora.main()
+        run_stage(train_lora.main)
 
 
-def start(clone: Clone, cache_home: Path) -> multiprocessing.Process:
-    process = PROCESSES.Process(target=train_in, args=(clone.folder, cache_home))
+def start(clone: Clone, cache_home: Path, disk_bytes: int = resource.RLIM_INFINITY) -> multiprocessing.Process:
+    process = PROCESSES.Process(target=train_in, args=(clone.folder, cache_home, disk_bytes))
     process.start()
     return process
 
@@ -128,17 +128,12 @@ def test_other_params_do_not_go_on_from_these_checkpoints(clone: Clone, tmp_path
 def test_a_full_disk_is_one_line_and_training_goes_on_afterwards(clone: Clone, tmp_path: Path):
     expected = outputs(clone)
     shutil.rmtree(clone.folder / "models/adapter")
-
-    def limit_file_size() -> None:  # every write past it fails, as on a full disk
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
-
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "stages.train_lora"]
-    full = subprocess.run(
-        command, cwd=clone.folder, env=environment, text=True, stderr=subprocess.PIPE, preexec_fn=limit_file_size
-    )
-    assert full.returncode == 1
-    assert full.stderr.strip().splitlines()[-1].startswith("error: no room to write")
+    full = start(clone, tmp_path / "cache", disk_bytes=2**16)  # every write past it fails, as on a full disk
+    full.join()
+    assert full.exitcode == 1
+    assert clone.read("training.log").strip().splitlines()[-1].startswith("error: no room to write")
     assert not (clone.folder / "models/adapter").exists()
-    subprocess.run(command, cwd=clone.folder, env=environment, check=True, stderr=subprocess.PIPE)
+    process = start(clone, tmp_path / "cache")
+    process.join()
+    assert process.exitcode == 0, clone.read("training.log")
     assert outputs(clone) == expected
