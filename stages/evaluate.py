@@ -25,6 +25,7 @@ from predict.clean import clean_text
 from stages.common.behaviour import Suite, failure_rates, read_suite, run_suite
 from stages.common.calibration import fit_temperature, reliability_table
 from stages.common.errors import run_stage
+from stages.common.merged import merge_in_forward
 from stages.common.model import find_blocks, load_adapter, predict_logits, skip_unread_positions
 from stages.common.outputs import whole_output, write_json, write_table
 from stages.common.params import EvaluateParams, TokenizeParams, load_params
@@ -64,6 +65,7 @@ def main() -> None:
     base = resolve_model(params.model.base, "model.base")
     model = load_adapter(base, paths["adapter"], labels)
     skip_unread_positions(model, find_blocks(model)[1])
+    merge_in_forward(model)
 
     tokens = read_split(paths["tokenized"], "test")
     logits = predict_logits(model, tokens, params.evaluate.batch_size, "evaluate").astype(np.float64)

@@ -69,14 +69,15 @@ def load_base(folder: Path, labels: list[str]) -> tuple[PreTrainedModel, list[st
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
     """Keep the loading report and its progress bar off the screen: what it says is checked here instead."""
-    level = logging.get_verbosity()
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(level)
-        logging.enable_progress_bar()
+        if bars:
+            logging.enable_progress_bar()
 
 
 def whole_modules(model: torch.nn.Module, parameters: list[str]) -> list[str]:

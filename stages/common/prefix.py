@@ -26,7 +26,7 @@ from stages.common.model import pad_batch
 from stages.common.outputs import remove, whole_output
 
 FORMAT = 1  # raise it when the same inputs come to be stored differently
-BUILD_ROWS = 32  # texts in a batch while a prefix is built
+BUILD_ROWS = 16  # texts in a batch while a prefix is built
 BYTES_PER_STATE = 2  # float16
 REMAP = 50  # batches
 
