@@ -13,7 +13,7 @@ setup: $(VENV)/installed ## Install the pinned packages into .venv
 
 $(VENV)/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
 	@touch $@
 
 repro: setup ## Run what is not up to date of the pipeline
