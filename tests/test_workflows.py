@@ -78,6 +78,8 @@ def test_no_output_names_the_place_it_was_made_in(reproduced: Clone, base_model:
 
 
 def test_an_experiment_reruns_training_and_what_follows_only(clone: Clone):
+    edit_params(clone.folder, **{"export.onnx": False})
+    clone.commit("Leave out ONNX, for speed")
     output = clone.run("dvc", "exp", "run", "--name", "rank-4", "-S", "lora.r=4")
     assert ran(output) == ABOVE
     changed = clone.run("git", "diff", "--unified=0", "params.yaml").splitlines()
@@ -156,20 +158,6 @@ def test_a_missing_input_names_the_stage_that_makes_it(clone: Clone, monkeypatch
         MissingInput, match="evaluate needs models/adapter, which is not there: `dvc repro train-lora` makes it"
     ):
         stage_paths("evaluate")
-
-
-def test_training_that_collapses_fails_and_leaves_nothing(clone: Clone):
-    edit_params(clone.folder, **{"train.learning_rate": 1e-9, "train.epochs": 1})
-    output = clone.run("dvc", "repro", status=255)
-    assert "error: training collapsed: the model gives every validation text one class" in output
-    assert not (clone.folder / "models/adapter").exists()
-    assert not list(clone.folder.glob("models/.*partial"))
-
-
-def test_training_that_diverges_fails(clone: Clone):
-    edit_params(clone.folder, **{"train.learning_rate": 1e30, "train.max_grad_norm": 1e30})
-    output = clone.run("dvc", "repro", status=255)
-    assert "error: training diverged: " in output
 
 
 def test_the_export_runs_without_this_repository(reproduced: Clone, base_model: Path, tmp_path: Path):

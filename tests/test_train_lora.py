@@ -1,4 +1,4 @@
-"""Training that is killed at any moment goes on and ends as if it had not been."""
+"""Training that is killed at any moment ends as if it had not been; training that goes wrong says so."""
 
 import multiprocessing
 import os
@@ -137,3 +137,26 @@ def test_a_full_disk_is_one_line_and_training_goes_on_afterwards(clone: Clone, t
     process.join()
     assert process.exitcode == 0, clone.read("training.log")
     assert outputs(clone) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"train.learning_rate": 1e-9, "train.epochs": 1},
+            "error: training collapsed: the model gives every validation text one class",
+        ),
+        ({"train.learning_rate": 1e30, "train.max_grad_norm": 1e30}, "error: training diverged: "),
+    ],
+)
+def test_training_that_goes_wrong_fails_and_leaves_nothing(
+    clone: Clone, tmp_path: Path, changes: dict[str, float], message: str
+):
+    shutil.rmtree(clone.folder / "models/adapter")
+    edit_params(clone.folder, **changes)
+    process = start(clone, tmp_path / "cache")
+    process.join()
+    assert process.exitcode == 1
+    assert clone.read("training.log").strip().splitlines()[-1].startswith(message)
+    assert not list((clone.folder / "models").glob("*adapter*"))
+    assert unfinished(tmp_path / "cache") == []
