@@ -1,0 +1,1 @@
+"""Classify texts with an exported model; this folder goes with it."""

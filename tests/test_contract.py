@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import io
 import json
 import re
 from pathlib import Path
@@ -87,6 +88,13 @@ def test_the_schema_only_accepts_or_rejects():
     fields = [(section, name) for section in sections for name in section.model_fields]
     assert len(fields) > 30
     assert [name for section, name in fields if not section.model_fields[name].is_required()] == []
+
+
+def test_the_params_are_written_as_dvc_writes_them():
+    written = io.StringIO()  # or `dvc exp run -S` would change more lines than the one asked for
+    yaml = YAML()
+    yaml.dump(yaml.load(text := (REPOSITORY / "params.yaml").read_text()), written)
+    assert written.getvalue() == text
 
 
 def test_all_results_but_metrics_and_plots_stay_out_of_git():
