@@ -99,11 +99,11 @@ def test_an_experiment_reruns_training_and_what_follows_only(clone: Clone):
 
 
 def test_a_queue_of_experiments(clone: Clone):
-    clone.run("dvc", "exp", "run", "-S", "evaluate.batch_size=8,16", "--queue")
+    clone.run("dvc", "exp", "run", "-S", "evaluate.batch_size=4,8", "--queue")
     clone.run("dvc", "queue", "start", "--jobs", "1")
     wait_for_queue(clone)
     shown = pd.read_csv(io.StringIO(clone.run("dvc", "exp", "show", "--csv", "--no-pager")))
-    finished = shown[shown["evaluate.batch_size"].isin([8, 16])]
+    finished = shown[shown["evaluate.batch_size"].isin([4, 8])]
     assert len(finished) == 2
     accuracy = "metrics/evaluate.json:accuracy" if "metrics/evaluate.json:accuracy" in shown else "accuracy"
     assert finished[accuracy].notna().all()
