@@ -36,7 +36,7 @@ from stages.common.tokens import label_names, read_split
 
 VARIANTS = ("plain", "whole", "first", "next")
 GROWTH = ((1000, 64), (5000, 64), (20000, 64), (1000, 128), (1000, 256))  # rows, most tokens of each; one epoch
-COUNTED_ROWS = 64  # on which the operations of a variant are counted, by a run that is not timed
+COUNTED_ROWS = 256  # on which the operations of a variant are counted, by a run that is not timed
 
 
 def main() -> None:
