@@ -61,5 +61,7 @@ class MergedLinear(torch.autograd.Function):
         rows, inputs = gradient.flatten(0, -2), x.flatten(0, -2)  # (n, out), (n, in)
         for_x = gradient @ merged if ctx.needs_input_grad[0] else None
         for_a = ((rows @ b) * ctx.scaling).T @ inputs
-        for_b = ((inputs @ a.T) * ctx.scaling).T @ rows  # (r, out): three times as fast as the (out, r) of its transpose
+        for_b = (
+            (inputs @ a.T) * ctx.scaling
+        ).T @ rows  # (r, out): three times as fast as the (out, r) of its transpose
         return for_x, None, None, for_a, for_b.T, None
