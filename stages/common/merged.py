@@ -61,7 +61,5 @@ class MergedLinear(torch.autograd.Function):
         rows, inputs = gradient.flatten(0, -2), x.flatten(0, -2)  # (n, out), (n, in)
         for_x = gradient @ merged if ctx.needs_input_grad[0] else None
         for_a = ((rows @ b) * ctx.scaling).T @ inputs
-        for_b = (
-            (inputs @ a.T) * ctx.scaling
-        ).T @ rows  # (r, out): three times as fast as the (out, r) of its transpose
+        for_b = ((inputs @ a.T) * ctx.scaling).T @ rows  # (r, out): a third of the time of (out, r)
         return for_x, None, None, for_a, for_b.T, None
