@@ -105,7 +105,7 @@ def start_torch(exported: Path, _: str) -> Answer:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     from predict.clean import clean_text
-    from stages.common.model import find_blocks, pad_batch, skip_unread_positions
+    from stages.common.model import find_blocks, keep_freed_memory, pad_batch, skip_unread_positions
     from stages.common.params import TokenizeParams
     from stages.common.tokenizer import encode_texts
 
@@ -114,6 +114,7 @@ def start_torch(exported: Path, _: str) -> Answer:
     tokenizer = AutoTokenizer.from_pretrained(exported)
     model = AutoModelForSequenceClassification.from_pretrained(exported).eval()
     skip_unread_positions(model, find_blocks(model)[1])
+    keep_freed_memory()
     native = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
     def answer(texts: list[str]) -> list[str]:

@@ -5,6 +5,8 @@ whole   this pipeline with its prefix cache off: every block runs for every batc
 first   this pipeline, the prefix computed on the way
 next    this pipeline again: the prefix is there
 
+Each round has a seed of its own. Evaluations are the same for all four, and their time is not counted.
+
 Run: python -m bench.train [--rows N] [--rounds N], after `dvc repro tokenize`
      python -m bench.train --growth    for time and memory of this pipeline as rows and lengths grow
 """
@@ -18,17 +20,29 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoModelForSequenceClassification, Trainer, TrainingArguments, set_seed
+from transformers import (
+    AutoModelForSequenceClassification,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
 
 from stages import train_lora
 from stages.common import prefix
+from stages.common.errors import UserError
 from stages.common.model import load_base, pad_batch
 from stages.common.params import Params, load_params
 from stages.common.references import resolve_model
@@ -36,18 +50,23 @@ from stages.common.tokens import label_names, read_split
 
 VARIANTS = ("plain", "whole", "first", "next")
 GROWTH = ((1000, 64), (5000, 64), (20000, 64), (1000, 128), (1000, 256))  # rows, most tokens of each; one epoch
-COUNTED_ROWS = 256  # on which the operations of a variant are counted, by a run that is not timed
+COUNTED_ROWS = 64  # on which the operations of a variant are counted, by a run that is not timed
+VALIDATION_ROWS = 400  # evenly chosen
+EVALUATIONS = 2  # in each epoch
 
 
 def main() -> None:
-    """Print reviews per second, peak memory and the ratios to `plain`, each the median over the rounds."""
+    """Print a table of the variants: medians over the rounds, the ratio to `plain` of each round first."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rows", type=int, default=512, help="texts trained on (default: 512)")
     arguments.add_argument("--rounds", type=int, default=3, help="times each variant runs (default: 3)")
     arguments.add_argument("--epochs", type=int, default=3, help="passes over them (default: 3)")
+    arguments.add_argument("--reach", type=float, default=0.8, help="validation accuracy to wait for (default: 0.8)")
     arguments.add_argument("--growth", action="store_true", help="measure this pipeline alone on more and longer texts")
     arguments.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
     arguments.add_argument("--tokens", type=int, help=argparse.SUPPRESS)
+    arguments.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
+    arguments.add_argument("--started", type=float, default=0.0, help=argparse.SUPPRESS)
     arguments.add_argument("--count", action="store_true", help=argparse.SUPPRESS)
     chosen = arguments.parse_args()
     if chosen.variant:
@@ -55,21 +74,22 @@ def main() -> None:
     elif chosen.growth:
         measure_growth()
     else:
-        compare(chosen.rows, chosen.rounds, chosen.epochs)
+        compare(chosen.rows, chosen.rounds, chosen.epochs, chosen.reach)
 
 
-def compare(rows: int, rounds: int, epochs: int) -> None:
+def compare(rows: int, rounds: int, epochs: int, reach: float) -> None:
     runs: dict[str, list[dict]] = {variant: [] for variant in VARIANTS}
-    for _ in range(rounds):
+    for seed in range(rounds):
         with tempfile.TemporaryDirectory() as cache:
             for variant in VARIANTS:
-                runs[variant].append(run_apart(variant, cache, "--rows", rows, "--epochs", epochs))
+                options = ("--rows", rows, "--epochs", epochs, "--seed", seed)
+                runs[variant].append(run_apart(variant, cache, *options))
     operations = {}
     with tempfile.TemporaryDirectory() as cache:
         for variant in VARIANTS:
             counted = run_apart(variant, cache, "--rows", COUNTED_ROWS, "--epochs", epochs, "--count")
             operations[variant] = counted["operations"] / COUNTED_ROWS * rows
-    report(runs, operations, matrix_rate())
+    report(runs, operations, matrix_rate(), reach)
 
 
 def measure_growth() -> None:
@@ -82,56 +102,132 @@ def measure_growth() -> None:
 
 def run_apart(variant: str, cache: str, *options: str | int) -> dict:
     command = [sys.executable, "-m", "bench.train", "--variant", variant, *map(str, options)]
+    command += ["--started", str(time.time())]
     environment = {**os.environ, "XDG_CACHE_HOME": cache}
     done = subprocess.run(command, check=True, env=environment, text=True, stdout=subprocess.PIPE)
     return json.loads(done.stdout.splitlines()[-1])
 
 
+class Clock:
+    """Counts the seconds, and in `operations` those of matrix products and attention, that training takes."""
+
+    def __init__(self, count: bool) -> None:
+        self.started = time.perf_counter()
+        self.paused = 0.0
+        self.counter = FlopCounterMode(display=False)
+        self.uncounted = 0
+        if count:
+            self.counter.__enter__()
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self.started - self.paused
+
+    def operations(self) -> int:
+        return self.counter.get_total_flops() - self.uncounted
+
+    def stopped(self, function: Callable, unless: Callable[..., bool] = lambda *_: False) -> Callable:
+        """Return a function whose time and operations are left out."""
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if unless(*args):
+                return function(*args, **kwargs)
+            seconds, operations = self.seconds(), self.operations()
+            result = function(*args, **kwargs)
+            self.paused += self.seconds() - seconds
+            self.uncounted += self.operations() - operations
+            return result
+
+        return call
+
+
+class Watch(TrainerCallback):
+    """Notes when the first step begins, and how accurate the model was when."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.first_step = 0.0
+        self.evaluations: list[tuple[float, float]] = []
+
+    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        self.first_step = self.first_step or time.time()
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float],
+        **_: object,
+    ) -> None:
+        self.evaluations.append((self.clock.seconds(), metrics["eval_accuracy"]))
+
+
 def measure(chosen: argparse.Namespace) -> dict:
-    """Train once; return seconds, from the tokenized split to the trained adapter, peak memory in GiB, and, where they
-    are counted, the operations of all matrix products and attentions."""
+    """Train once; return what it took, from the tokenized split to the trained adapter.
+
+    Returns:
+        `seconds`, `rows_per_second`, peak `memory` in GiB, seconds from the start of the process to the `first_step`,
+        `evaluations` as pairs of seconds and validation accuracy, and, where they are counted, the `operations` of all
+        matrix products and attentions.
+    """
     params = load_params()
-    train = read_split(Path("data/tokenized"), "train")
-    train = train.select(np.resize(np.arange(len(train)), chosen.rows))  # again from the start where there are too few
-    validation = read_split(Path("data/tokenized"), "validation").select(range(64))
+    train, validation = (read_split(Path("data/tokenized"), split) for split in ("train", "validation"))
+    train = train.select(np.resize(np.random.default_rng(0).permutation(len(train)), chosen.rows))
+    validation = validation.select(np.linspace(0, len(validation) - 1, VALIDATION_ROWS).astype(int))
     if chosen.tokens:
         train, validation = (
             split.map(cut, fn_kwargs={"tokens": chosen.tokens}, keep_in_memory=True) for split in (train, validation)
         )
     base_folder = resolve_model(params.model.base, "model.base")
-    set_seed(params.train.seed)
-    counter = FlopCounterMode(display=False)
-    started = time.perf_counter()
-    if chosen.count:
-        counter.__enter__()
+    set_seed(chosen.seed)
+    clock = Clock(chosen.count)
+    watch = Watch(clock)
+    Trainer.evaluate, Trainer.predict = clock.stopped(Trainer.evaluate), clock.stopped(Trainer.predict)
+    prefix.with_prefix = clock.stopped(prefix.with_prefix, unless=lambda *args: len(args[3]) == len(train))
     if chosen.variant == "plain":
-        train_plain(base_folder, train, params, chosen.epochs)
+        train_plain(base_folder, train, validation, params, chosen, watch)
     else:
-        gigabytes = 0 if chosen.variant == "whole" else params.train.prefix_cache_gb
-        ours = params.train.model_copy(update={"epochs": chosen.epochs, "prefix_cache_gb": gigabytes})
+        changes = {
+            "epochs": chosen.epochs,
+            "seed": chosen.seed,
+            "evaluations_per_epoch": EVALUATIONS,
+            "early_stopping_patience": None,
+            "prefix_cache_gb": 0 if chosen.variant == "whole" else params.train.prefix_cache_gb,
+        }
         model, head = load_base(base_folder, label_names(train))
         model, lowest = train_lora.add_adapters(model, params.lora, head)
         digest = prefix.base_digest(base_folder)
-        with tempfile.TemporaryDirectory() as checkpoints:
-            train_lora.fit(model, lowest, train, validation, ours, digest, Path(checkpoints))
-    seconds = time.perf_counter() - started
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    rate = chosen.epochs * chosen.rows / seconds
-    operations = counter.get_total_flops() if chosen.count else 0
-    return {"seconds": seconds, "rows_per_second": rate, "memory": memory, "operations": operations}
+        train_lora.early_stopping = lambda _: [watch]
+        with tempfile.TemporaryDirectory() as folder, suppress(*[UserError] if chosen.count else []):
+            ours = params.train.model_copy(update=changes)
+            train_lora.fit(model, lowest, train, validation, ours, digest, Path(folder))
+    seconds = clock.seconds()
+    return {
+        "seconds": seconds,
+        "rows_per_second": chosen.epochs * chosen.rows / seconds,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "first_step": watch.first_step - chosen.started,
+        "evaluations": watch.evaluations,
+        "operations": clock.operations(),
+    }
 
 
 def cut(row: dict, tokens: int) -> dict:
     return {"input_ids": row["input_ids"][:tokens], "length": min(row["length"], tokens)}
 
 
-def train_plain(base_folder: Path, train: Dataset, params: Params, epochs: int) -> None:
+def train_plain(
+    base_folder: Path, train: Dataset, validation: Dataset, params: Params, chosen: argparse.Namespace, watch: Watch
+) -> None:
     model = AutoModelForSequenceClassification.from_pretrained(base_folder, num_labels=len(label_names(train)))
     lora = LoraConfig(task_type="SEQ_CLS", r=params.lora.r, lora_alpha=params.lora.alpha, lora_dropout=0.1)
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             output_dir=folder,
-            num_train_epochs=epochs,
+            num_train_epochs=chosen.epochs,
+            seed=chosen.seed,
+            eval_strategy="steps",
+            eval_steps=max(1, len(train) // params.train.batch_size // EVALUATIONS),
             learning_rate=params.train.learning_rate,
             per_device_train_batch_size=params.train.batch_size,
             remove_unused_columns=False,
@@ -149,7 +245,16 @@ def train_plain(base_folder: Path, train: Dataset, params: Params, epochs: int) 
             batch["attention_mask"] = torch.nn.functional.pad(batch["attention_mask"], (0, short))
             return {**batch, "labels": torch.tensor([row["label"] for row in rows])}
 
-        Trainer(model=get_peft_model(model, lora), args=arguments, train_dataset=train, data_collator=collate).train()
+        trainer = Trainer(
+            model=get_peft_model(model, lora),
+            args=arguments,
+            train_dataset=train,
+            eval_dataset=validation,
+            data_collator=collate,
+            compute_metrics=train_lora.ValidationMetrics(),
+            callbacks=[watch],
+        )
+        trainer.train()
 
 
 def matrix_rate(size: int = 2048, repeats: int = 10) -> float:
@@ -162,18 +267,30 @@ def matrix_rate(size: int = 2048, repeats: int = 10) -> float:
     return 2 * size**3 * repeats / (time.perf_counter() - started) / 1e9
 
 
-def report(runs: dict[str, list[dict]], operations: dict[str, float], rate: float) -> None:
+def report(runs: dict[str, list[dict]], operations: dict[str, float], rate: float, reach: float) -> None:
     rounds = len(runs["plain"])
     print(f"float32 matrices: {rate:.0f} GFLOPS on {torch.get_num_threads()} threads; {rounds} rounds, medians")
-    print(f"{'':8}{'texts/s':>9}{'of plain':>10}{'seconds':>9}{'GiB':>6}{'of the matrix rate':>20}")
+    print(
+        f"{'':8}{'texts/s':>9}{'of plain':>10}{'seconds':>9}{'first step':>12}{'GiB':>6}{'of the matrix rate':>20}"
+        f"{f's to {reach:g}':>10}   accuracy at the end"
+    )
     for variant, results in runs.items():
         ratios = [plain["seconds"] / result["seconds"] for plain, result in zip(runs["plain"], results, strict=True)]
-        median = {name: statistics.median(result[name] for result in results) for name in results[0]}
-        reached = operations[variant] / median["seconds"] / 1e9 / rate
+        columns = ("rows_per_second", "seconds", "first_step", "memory")
+        median = {name: statistics.median(result[name] for result in results) for name in columns}
+        reached = [seconds_to(reach, result["evaluations"]) for result in results]
+        of_rate = operations[variant] / median["seconds"] / 1e9 / rate
+        accuracies = ", ".join(f"{result['evaluations'][-1][1]:.4f}" for result in results)
         print(
-            f"{variant:8}{median['rows_per_second']:9.1f}{statistics.median(ratios):9.1f}x"
-            f"{median['seconds']:9.0f}{median['memory']:6.2f}{reached:20.0%}"
+            f"{variant:8}{median['rows_per_second']:9.1f}{statistics.median(ratios):9.1f}x{median['seconds']:9.0f}"
+            f"{median['first_step']:12.1f}{median['memory']:6.2f}{of_rate:20.0%}{statistics.median(reached):10.0f}"
+            f"   {accuracies}"
         )
+
+
+def seconds_to(accuracy: float, evaluations: list[tuple[float, float]]) -> float:
+    """Return the seconds of the first evaluation that is as accurate, infinity where none is."""
+    return next((seconds for seconds, found in evaluations if found >= accuracy), float("inf"))
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ from stages.common.model import (
     find_blocks,
     load_adapter,
     load_base,
+    longest_first,
     pad_batch,
     parity_rows,
     predict_logits,
@@ -212,8 +213,8 @@ def fit(
     skip_unread_positions(model, blocks)
     if model.device.type == "cpu" and not use_bfloat16(params.dtype):
         merge_in_forward(model)
-    by_length = np.argsort(validation["length"], kind="stable")
-    train, validation = train.select(np.argsort(train["length"], kind="stable")), validation.select(by_length)
+    train, by_length = train.select(longest_first(train)), longest_first(validation)
+    validation = validation.select(by_length)
     started = time.perf_counter()
     batches = LengthBatches(train["length"], params)
     datasets: list[Any] = [split.with_format("numpy") for split in (train, validation)]

@@ -266,3 +266,14 @@ def test_the_prefix_cache_forgets_what_was_used_longest_ago(
             first = entry
     assert len(list(cache.cache_dir("prefix").glob("[0-9a-f]*"))) == 2
     assert first.exists()
+
+
+def test_what_a_killed_build_left_in_the_prefix_cache_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    left, written = (cache.cache_dir("prefix") / f".{name}.partial" for name in ("left", "written"))
+    for partial in (left, written):
+        partial.mkdir(parents=True)
+    with cache.locked(written.with_name("written")):
+        prefix.make_room(10**9)
+        assert not left.exists()
+        assert written.exists()

@@ -4,12 +4,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from stages.common.outputs import whole_output
+from stages.common.outputs import remove, whole_output
 
 SEAL = "sha256.json"
 
@@ -21,11 +21,23 @@ def cache_dir(kind: str) -> Path:
 
 
 @contextmanager
-def locked(entry: Path) -> Iterator[None]:
-    """Hold an entry for this process; others wait. A process that is killed lets go."""
+def locked(entry: Path, wait: bool = True) -> Iterator[None]:
+    """Hold an entry for this process; others wait. A process that is killed lets go.
+
+    Raises:
+        filelock.Timeout: when another holds it, and this one is not to wait.
+    """
     entry.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(entry.with_name(f".{entry.name}.lock")):
+    with FileLock(entry.with_name(f".{entry.name}.lock"), timeout=-1 if wait else 0):
         yield
+
+
+def sweep(kind: str) -> None:
+    """Remove what processes left half-written that were killed."""
+    for partial in cache_dir(kind).glob(".*.partial"):
+        entry = partial.with_name(partial.name.removeprefix(".").removesuffix(".partial"))
+        with suppress(Timeout), locked(entry, wait=False):
+            remove(partial)
 
 
 def seal(entry: Path) -> None:

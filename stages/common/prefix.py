@@ -99,7 +99,8 @@ class PrefixRows(torch.utils.data.Dataset):
 
 
 def make_room(limit_bytes: int) -> None:
-    """Remove the entries unused for longest until the rest take at most `limit_bytes`."""
+    """Remove what killed builds left, and the entries unused for longest until the rest take at most `limit_bytes`."""
+    cache.sweep("prefix")
     entries = sorted(cache.cache_dir("prefix").glob("[0-9a-f]*"), key=lambda entry: entry.stat().st_mtime)
     sizes = [sum(file.stat().st_size for file in entry.iterdir()) for entry in entries]
     while sizes and sum(sizes) > limit_bytes:
@@ -115,7 +116,7 @@ def compute_dtype(model: PreTrainedModel) -> str:
 
 
 def build(model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int, split: Dataset, path: Path) -> None:
-    """Write the rows of `split`, best sorted by length, each with what enters block `cut`."""
+    """Write the rows of `split`, which had better be sorted by length, each with what enters block `cut`."""
     schema = Features({**split.features, "prefix": List(Value("float16"))}).arrow_schema
     starts = tqdm(range(0, len(split), BUILD_ROWS), desc="frozen prefix", unit_scale=BUILD_ROWS, unit="text")
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, schema) as writer:
