@@ -125,7 +125,12 @@ def start_session(model: Path, threads: int | None) -> onnxruntime.InferenceSess
     options.intra_op_num_threads = threads or 0  # 0: one for each core
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.enable_mem_pattern = False  # it keeps a plan for every shape that it has met
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        str(model),
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=["SkipLayerNormFusion"],  # it is slower than a sum and a layer norm
+    )
 
 
 def pad_batch(encoded: list[list[int]], pad_token_id: int) -> dict[str, np.ndarray]:

@@ -124,7 +124,7 @@ def save_onnx(folder: Path) -> None:
         program = trace(model)
     ClearMetadataAndDocStringPass()(program)  # it names files of this machine
     onnx_ir.save(program, fp32, external_data=f"{fp32.name}.data" if external else None)
-    name_axes(fp32)
+    finish_graph(fp32)
     with quiet_export():
         quantize_dynamic(
             fp32,
@@ -157,8 +157,9 @@ def quiet_export() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def name_axes(path: Path) -> None:
-    """Name the free axes of the inputs, and drop the shapes noted inside the graph: fusing left some wrong."""
+def finish_graph(path: Path) -> None:
+    """Name the free axes of the inputs, drop the shapes noted inside the graph, of which fusing left some wrong, and
+    take the sums out of the layer norms again."""
     model = onnx.load(path, load_external_data=False)
     del model.graph.value_info[:]
     for value in (*model.graph.input, *model.graph.output):
@@ -166,7 +167,27 @@ def name_axes(path: Path) -> None:
         axes[0].dim_param = "batch"
         if value.name != "logits":
             axes[1].dim_param = "length"
+    nodes = [part for node in model.graph.node for part in split_normalization(node)]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
     onnx.save(model, path)
+
+
+def split_normalization(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """Return sums and a LayerNormalization in place of SkipLayerNormalization: on CPUs ONNX Runtime runs the two four
+    times as fast as the one."""
+    if node.op_type != "SkipLayerNormalization":
+        return [node]
+    states, skipped, weight, bias, *state_bias = node.input
+    normalized, *_, summed = [*node.output, *[""] * 3][:4]
+    summed = summed or f"{normalized}_summed"
+    (epsilon,) = (attribute.f for attribute in node.attribute if attribute.name == "epsilon")
+    sums = [onnx.helper.make_node("Add", [states, bias], [f"{normalized}_biased"]) for bias in state_bias]
+    return [
+        *sums,
+        onnx.helper.make_node("Add", [sums[0].output[0] if sums else states, skipped], [summed]),
+        onnx.helper.make_node("LayerNormalization", [summed, weight, bias], [normalized], axis=-1, epsilon=epsilon),
+    ]
 
 
 def copy_program(folder: Path) -> None:

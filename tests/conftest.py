@@ -140,7 +140,7 @@ TINY = {
     "lora.dropout": 0.1,
     "lora.target_modules": "auto",
     "lora.layers": 2,
-    "train.epochs": 3,
+    "train.epochs": 4,
     "train.batch_size": 16,
     "train.learning_rate": 0.01,
     "train.logging_steps": 5,
