@@ -3,6 +3,7 @@
 Run: python -m stages.train_lora
 """
 
+import ctypes
 import hashlib
 import json
 import math
@@ -383,7 +384,7 @@ class LengthBatches:
 
 
 class Checkpoints(TrainerCallback):
-    """Save whenever the loss is logged, seal what is saved, and tell the batches which epoch it is."""
+    """Save and tidy up whenever the loss is logged, seal what is saved, tell the batches which epoch it is."""
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
@@ -393,12 +394,20 @@ class Checkpoints(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if state.global_step % args.logging_steps == 0:
             control.should_save = True
+            give_back_memory()
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if torch.distributed.is_initialized():
             torch.distributed.barrier()
         if RANK == 0:
             cache.seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+
+
+def give_back_memory() -> None:
+    """Return freed memory to the system: batches of all lengths, in any order, leave holes in it that only grow."""
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
+    if malloc_trim is not None:
+        malloc_trim(0)
 
 
 def run_key(params: Params, digest: str, train: Dataset, validation: Dataset) -> str:
