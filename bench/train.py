@@ -51,7 +51,7 @@ from stages.common.tokens import label_names, read_split
 VARIANTS = ("plain", "whole", "first", "next")
 GROWTH = ((1000, 64), (5000, 64), (20000, 64), (1000, 128), (1000, 256))  # rows, most tokens of each; one epoch
 COUNTED_ROWS = 64  # on which the operations of a variant are counted, by a run that is not timed
-VALIDATION_ROWS = 400  # evenly chosen
+VALIDATION_ROWS, COUNTED_VALIDATION_ROWS = 400, 8  # evenly chosen
 EVALUATIONS = 2  # in each epoch
 
 
@@ -173,7 +173,8 @@ def measure(chosen: argparse.Namespace) -> dict:
     params = load_params()
     train, validation = (read_split(Path("data/tokenized"), split) for split in ("train", "validation"))
     train = train.select(np.resize(np.random.default_rng(0).permutation(len(train)), chosen.rows))
-    validation = validation.select(np.linspace(0, len(validation) - 1, VALIDATION_ROWS).astype(int))
+    judged = COUNTED_VALIDATION_ROWS if chosen.count else VALIDATION_ROWS
+    validation = validation.select(np.linspace(0, len(validation) - 1, judged).astype(int))
     if chosen.tokens:
         train, validation = (
             split.map(cut, fn_kwargs={"tokens": chosen.tokens}, keep_in_memory=True) for split in (train, validation)
