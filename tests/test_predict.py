@@ -494,7 +494,7 @@ def test_rows_that_were_not_wholly_written_are_written_again(predict: Runner, tm
 
 
 def test_ctrl_c_says_how_to_go_on(predict: Runner, tmp_path: Path):
-    source, output = write_long(tmp_path / "in.csv", 2000), tmp_path / "out.jsonl"
+    source, output = write_long(tmp_path / "in.csv", 20000), tmp_path / "out.jsonl"
     process = predict.start("--input", source, "--output", output)
     errors = stop_after_a_chunk(process, output, signal.SIGINT)
     assert process.returncode == 130
