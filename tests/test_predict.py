@@ -96,9 +96,18 @@ class Runner:
         self.exported, self.environment = exported, environment
 
     def start(self, *arguments: object, **options: Any) -> subprocess.Popen[bytes]:
+        def heed_ctrl_c() -> None:  # what a shell starts in the background ignores it, and so do its children
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
         command = [sys.executable, "-m", "predict", "--threads", "1", *map(str, arguments)]
         return subprocess.Popen(
-            command, cwd=self.exported, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+            command,
+            cwd=self.exported,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=heed_ctrl_c,
+            **options,
         )
 
     def __call__(self, *arguments: object, status: int = 0, stdin: bytes = b"", **options: Any) -> tuple[str, str]:
@@ -494,7 +503,7 @@ def test_rows_that_were_not_wholly_written_are_written_again(predict: Runner, tm
 
 
 def test_ctrl_c_says_how_to_go_on(predict: Runner, tmp_path: Path):
-    source, output = write_long(tmp_path / "in.csv", 20000), tmp_path / "out.jsonl"
+    source, output = write_long(tmp_path / "in.csv", 2000), tmp_path / "out.jsonl"
     process = predict.start("--input", source, "--output", output)
     errors = stop_after_a_chunk(process, output, signal.SIGINT)
     assert process.returncode == 130
