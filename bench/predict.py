@@ -105,15 +105,17 @@ def start_torch(exported: Path, _: str) -> Answer:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     from predict.clean import clean_text
-    from stages.common.model import find_blocks, keep_freed_memory, pad_batch, skip_unread_positions
+    from stages.common.memory import keep_freed_memory
+    from stages.common.model import pad_batch
     from stages.common.params import TokenizeParams
     from stages.common.tokenizer import encode_texts
+    from stages.common.unread import skip_unread_positions
 
     manifest = json.loads((exported / "manifest.json").read_text())["tokenize"]
     params = TokenizeParams(**{name: manifest[name] for name in TokenizeParams.model_fields})
     tokenizer = AutoTokenizer.from_pretrained(exported)
     model = AutoModelForSequenceClassification.from_pretrained(exported).eval()
-    skip_unread_positions(model, find_blocks(model)[1])
+    skip_unread_positions(model)
     keep_freed_memory()
     native = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +199,7 @@ def measure(chosen: argparse.Namespace) -> dict:
         model, lowest = train_lora.add_adapters(model, params.lora, head)
         digest = prefix.base_digest(base_folder)
         train_lora.early_stopping = lambda _: [watch]
-        with tempfile.TemporaryDirectory() as folder, suppress(*[UserError] if chosen.count else []):
+        with tempfile.TemporaryDirectory() as folder, suppress(UserError) if chosen.count else nullcontext():
             ours = params.train.model_copy(update=changes)
             train_lora.fit(model, lowest, train, validation, ours, digest, Path(folder))
     seconds = clock.seconds()

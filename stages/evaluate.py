@@ -26,7 +26,7 @@ from stages.common.behaviour import Suite, failure_rates, read_suite, run_suite
 from stages.common.calibration import fit_temperature, reliability_table
 from stages.common.errors import run_stage
 from stages.common.merged import merge_in_forward
-from stages.common.model import find_blocks, load_adapter, predict_logits, skip_unread_positions
+from stages.common.model import load_adapter, predict_logits
 from stages.common.outputs import whole_output, write_json, write_table
 from stages.common.params import EvaluateParams, TokenizeParams, load_params
 from stages.common.paths import stage_paths
@@ -35,6 +35,7 @@ from stages.common.scores import classification_scores, intervals, judged_classe
 from stages.common.slices import check_columns, slice_table
 from stages.common.tokenizer import encode_texts, load_tokenizer
 from stages.common.tokens import SPLITS, read_split
+from stages.common.unread import skip_unread_positions
 
 MARGINS = ("accuracy", "f1", "roc_auc")  # scores whose margin over the baseline is reported
 CALIBRATION = ("brier", "ece", "log_loss")  # scores that the temperature changes, reported without it too
@@ -64,7 +65,7 @@ def main() -> None:
     suite = read_suite(paths["behaviour.yaml"])
     base = resolve_model(params.model.base, "model.base")
     model = load_adapter(base, paths["adapter"], labels)
-    skip_unread_positions(model, find_blocks(model)[1])
+    skip_unread_positions(model)
     merge_in_forward(model)
 
     tokens = read_split(paths["tokenized"], "test")

@@ -33,12 +33,10 @@ import predict
 from predict.classifier import FORMAT, MODELS, Classifier, file_sha256
 from stages.common.errors import UserError, run_stage
 from stages.common.model import (
-    find_blocks,
     load_adapter,
     parity_rows,
     predict_logits,
     save_adapter,
-    skip_unread_positions,
 )
 from stages.common.outputs import whole_output, write_json
 from stages.common.params import ExportParams, Params, load_params
@@ -46,6 +44,7 @@ from stages.common.paths import stage_paths
 from stages.common.references import resolve_model
 from stages.common.tokenizer import load_tokenizer, special_tokens
 from stages.common.tokens import SPLITS, label_names, read_split, split_path
+from stages.common.unread import skip_unread_positions
 
 EXAMPLES = ("This movie was fantastic, I loved it!", "The movie was boring and too long.")
 CARD_SCORES = ("accuracy", "precision", "recall", "f1", "f1_macro", "mcc", "roc_auc", "log_loss")
@@ -119,7 +118,7 @@ def save_onnx(folder: Path) -> None:
     fp32.parent.mkdir()
     model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True).eval()
     external = sum(weight.nbytes for weight in model.parameters()) > PROTOBUF_LIMIT
-    skip_unread_positions(model, find_blocks(model)[1])
+    skip_unread_positions(model)
     with quiet_export():
         program = trace(model)
     ClearMetadataAndDocStringPass()(program)  # it names files of this machine

@@ -3,7 +3,6 @@
 Run: python -m stages.train_lora
 """
 
-import ctypes
 import hashlib
 import json
 import math
@@ -43,6 +42,7 @@ from transformers.pytorch_utils import Conv1D
 
 from stages.common import cache, prefix
 from stages.common.errors import UserError, run_stage
+from stages.common.memory import give_back_freed_memory
 from stages.common.merged import merge_in_forward
 from stages.common.model import (
     find_blocks,
@@ -53,13 +53,13 @@ from stages.common.model import (
     parity_rows,
     predict_logits,
     save_adapter,
-    skip_unread_positions,
 )
 from stages.common.outputs import remove, whole_output, write_json, write_table
 from stages.common.params import LoraParams, Params, TrainParams, load_params
 from stages.common.paths import stage_paths
 from stages.common.references import resolve_model
 from stages.common.tokens import label_names, read_split
+from stages.common.unread import skip_unread_positions
 
 QUERY_AND_VALUE = (  # of each family of architectures, in the order in which `auto` looks for them
     ("query", "value"),  # BERT, RoBERTa, ELECTRA
@@ -211,7 +211,7 @@ def fit(
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")  # TF32, where bfloat16 is not used
         model.cuda()
-    skip_unread_positions(model, blocks)
+    skip_unread_positions(model)
     if model.device.type == "cpu" and not use_bfloat16(params.dtype):
         merge_in_forward(model)
     train, by_length = train.select(longest_first(train)), longest_first(validation)
@@ -394,20 +394,13 @@ class Checkpoints(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if state.global_step % args.logging_steps == 0:
             control.should_save = True
-            give_back_memory()
+            give_back_freed_memory()
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if torch.distributed.is_initialized():
             torch.distributed.barrier()
         if RANK == 0:
             cache.seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
-
-
-def give_back_memory() -> None:
-    """Return freed memory to the system: batches of all lengths, in any order, leave holes in it that only grow."""
-    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
-    if malloc_trim is not None:
-        malloc_trim(0)
 
 
 def run_key(params: Params, digest: str, train: Dataset, validation: Dataset) -> str:
