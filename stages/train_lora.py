@@ -25,6 +25,7 @@ import transformers
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.numpy import save_file
+from scipy.special import log_softmax
 from sklearn.metrics import f1_score
 from torch.utils.data import DataLoader
 from transformers import (
@@ -78,7 +79,7 @@ TRAINING_COLUMNS = ["step", "epoch", "loss", "learning_rate", "grad_norm"]
 VALIDATION_COLUMNS = {  # the Trainer's names, and ours
     "step": "step",
     "epoch": "epoch",
-    "eval_loss": "loss",
+    "eval_log_loss": "loss",
     "eval_accuracy": "accuracy",
     "eval_f1_macro": "f1_macro",
 }
@@ -116,7 +117,7 @@ def main() -> None:
             save_file({"parity": parity, "validation": logits}, adapter_dir / "logits.safetensors")
         history = pd.DataFrame(state.log_history)
         write_table(paths["training.csv"], history.dropna(subset="loss")[TRAINING_COLUMNS])
-        validated = history.dropna(subset="eval_loss")[list(VALIDATION_COLUMNS)]
+        validated = history.dropna(subset="eval_log_loss")[list(VALIDATION_COLUMNS)]
         write_table(paths["validation.csv"], validated.rename(columns=VALIDATION_COLUMNS))
         write_json(paths["train.json"], summarise(model, state, history))
 
@@ -239,7 +240,7 @@ def fit(
         )
         trainer.batches = batches
         trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
-        last = [entry for entry in trainer.state.log_history if "eval_loss" in entry][-1]
+        last = [entry for entry in trainer.state.log_history if "eval_log_loss" in entry][-1]
         kept = best_evaluation(trainer.state) is last and judge.logits is not None
         predicted = judge.logits if kept else trainer.predict(datasets[1]).predictions
         logits = np.empty_like(predicted)
@@ -286,7 +287,7 @@ def training_arguments(params: TrainParams, steps_per_epoch: int, checkpoints: P
         eval_steps=max(1, steps_per_epoch // params.evaluations_per_epoch),
         save_strategy="best",
         load_best_model_at_end=True,
-        metric_for_best_model="eval_loss",
+        metric_for_best_model="eval_log_loss",
         greater_is_better=False,
         save_total_limit=3,  # the best, the last, and the one before while the last is written
         restore_callback_states_from_checkpoint=True,
@@ -319,7 +320,7 @@ class StopWhenDiverged(TrainerCallback):
         logs: dict[str, float] | None = None,
         **_: object,
     ) -> None:
-        for name in ("loss", "grad_norm", "eval_loss"):
+        for name in ("loss", "grad_norm", "eval_log_loss"):
             value = (logs or {}).get(name, 0.0)
             if not math.isfinite(value):
                 raise UserError(f"training diverged: {name} is {value} at step {state.global_step}. {TRY_NEXT}.")
@@ -456,14 +457,20 @@ class Collator:
 
 
 class ValidationMetrics:
-    """Judge an evaluation, and hold on to its logits, float32 (n, classes): the last one's are often wanted again."""
+    """Judge an evaluation, and hold on to its logits, float32 (n, classes): the last one's are often wanted again.
+
+    The Trainer's own eval_loss counts a last batch that is not full as if it were: this log loss counts every row once,
+    whatever the batch size and the number of processes.
+    """
 
     logits: np.ndarray | None = None
 
     def __call__(self, prediction: EvalPrediction) -> dict[str, float]:
         self.logits = prediction.predictions
         classes = self.logits.argmax(axis=1)
+        log_probabilities = log_softmax(self.logits.astype(np.float64), axis=1)
         return {
+            "log_loss": -float(log_probabilities[np.arange(len(classes)), prediction.label_ids].mean()),
             "accuracy": float((classes == prediction.label_ids).mean()),
             "f1_macro": float(f1_score(prediction.label_ids, classes, average="macro")),
             "predicted_classes": float(len(np.unique(classes))),
@@ -472,7 +479,9 @@ class ValidationMetrics:
 
 def best_evaluation(state: TrainerState) -> dict[str, float]:
     """Return the first evaluation of the lowest validation loss: that of the adapter which is kept."""
-    return min((entry for entry in state.log_history if "eval_loss" in entry), key=lambda entry: entry["eval_loss"])
+    return min(
+        (entry for entry in state.log_history if "eval_log_loss" in entry), key=lambda entry: entry["eval_log_loss"]
+    )
 
 
 def check_reload(model: PeftModel, base_folder: Path, folder: Path, validation: Dataset) -> np.ndarray:
@@ -501,7 +510,7 @@ def summarise(model: PeftModel, state: TrainerState, history: pd.DataFrame) -> d
         "optimizer_steps": state.global_step,
         "training_loss": float(history["loss"].dropna().iloc[-1]),
         "best_epoch": float(best["epoch"]),
-        "validation_loss": float(best["eval_loss"]),
+        "validation_loss": float(best["eval_log_loss"]),
         "validation_accuracy": float(best["eval_accuracy"]),
         "validation_f1_macro": float(best["eval_f1_macro"]),
     }
