@@ -96,9 +96,6 @@ class Runner:
         self.exported, self.environment = exported, environment
 
     def start(self, *arguments: object, **options: Any) -> subprocess.Popen[bytes]:
-        def heed_ctrl_c() -> None:  # what a shell starts in the background ignores it, and so do its children
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-
         command = [sys.executable, "-m", "predict", "--threads", "1", *map(str, arguments)]
         return subprocess.Popen(
             command,
@@ -106,7 +103,6 @@ class Runner:
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=heed_ctrl_c,
             **options,
         )
 
@@ -504,7 +500,11 @@ def test_rows_that_were_not_wholly_written_are_written_again(predict: Runner, tm
 
 def test_ctrl_c_says_how_to_go_on(predict: Runner, tmp_path: Path):
     source, output = write_long(tmp_path / "in.csv", 2000), tmp_path / "out.jsonl"
-    process = predict.start("--input", source, "--output", output)
+
+    def heed_ctrl_c() -> None:  # what a shell starts in the background ignores it, and so do its children
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    process = predict.start("--input", source, "--output", output, preexec_fn=heed_ctrl_c)
     errors = stop_after_a_chunk(process, output, signal.SIGINT)
     assert process.returncode == 130
     assert errors.splitlines()[-1].startswith("interrupted: ")
