@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+unexport PYTHONDONTWRITEBYTECODE # where it is set, every process would spend ten seconds on compiling its libraries
 
 .PHONY: help setup repro test lint bench lock
 .DEFAULT_GOAL := help
