@@ -49,7 +49,7 @@ from stages.common.references import resolve_model
 from stages.common.tokens import label_names, read_split
 
 VARIANTS = ("plain", "whole", "first", "next")
-GROWTH = ((1000, 64), (5000, 64), (20000, 64), (1000, 128), (1000, 256))  # rows, most tokens of each; one epoch
+GROWTH = ((1000, 64), (2000, 64), (20000, 64), (1000, 128), (1000, 256))  # rows, most tokens of each; one epoch
 COUNTED_ROWS = 64  # on which the operations of a variant are counted, by a run that is not timed
 VALIDATION_ROWS, COUNTED_VALIDATION_ROWS = 400, 8  # evenly chosen
 EVALUATIONS = 2  # in each epoch

@@ -378,7 +378,7 @@ def test_a_reader_that_goes_away_is_no_fault(predict: Runner, tmp_path: Path):
 def test_what_cannot_be_used_is_one_line(
     predict: Runner, exported: Path, tmp_path: Path, arguments: list[str], content: bytes | None, message: str
 ):
-    shutil.copytree(exported / "predict", tmp_path / "predict")
+    shutil.copytree(exported / "predict", tmp_path / "predict", ignore=shutil.ignore_patterns("__pycache__"))
     if content is not None:
         (tmp_path / arguments[1]).write_bytes(content)
     before = sorted(tmp_path.rglob("*"))
