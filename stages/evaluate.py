@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from datasets import Dataset
 from safetensors.numpy import load_file
 from scipy.special import softmax
@@ -64,7 +65,9 @@ def main() -> None:
     check_columns(params.evaluate.slices, test)
     suite = read_suite(paths["behaviour.yaml"])
     base = resolve_model(params.model.base, "model.base")
-    model = load_adapter(base, paths["adapter"], labels)
+    model = load_adapter(base, paths["adapter"], labels, params.model.load_in_4bit)
+    if torch.cuda.is_available():
+        model.cuda()
     skip_unread_positions(model)
     merge_in_forward(model)
 

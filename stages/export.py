@@ -39,7 +39,7 @@ from stages.common.model import (
     save_adapter,
 )
 from stages.common.outputs import whole_output, write_json
-from stages.common.params import ExportParams, Params, load_params
+from stages.common.params import Params, load_params
 from stages.common.paths import stage_paths
 from stages.common.references import resolve_model
 from stages.common.tokenizer import load_tokenizer, special_tokens
@@ -76,7 +76,7 @@ def main() -> None:
             copy_program(folder / "predict")
         write_card(folder, params, labels, temperature, paths)
         write_manifest(folder, params, labels, temperature, base, paths)
-        report = check_parity(base, folder, validation, paths, temperature, params.export)
+        report = check_parity(base, folder, validation, paths, temperature, params)
     write_json(paths["export.json"], {**report, "megabytes": sizes(paths["export"])})
 
 
@@ -84,7 +84,7 @@ def save_torch(
     base: Path, adapter_dir: Path, labels: list[str], temperature: float, folder: Path, params: Params
 ) -> None:
     """Save the adapter with a calibrated head, and the base model with both merged into it, beside its tokenizer."""
-    model = load_adapter(base, adapter_dir, labels)
+    model = load_adapter(base, adapter_dir, labels, params.model.load_in_4bit)
     scale_logits(model, len(labels), 1 / temperature)
     save_adapter(model, folder / "adapter", params.model.base)
     model.merge_and_unload().save_pretrained(folder)
@@ -225,7 +225,7 @@ def write_manifest(
 
 
 def check_parity(
-    base: Path, folder: Path, validation: Dataset, paths: dict[str, Path], temperature: float, params: ExportParams
+    base: Path, folder: Path, validation: Dataset, paths: dict[str, Path], temperature: float, params: Params
 ) -> dict[str, float]:
     """Compare each form of the model with the trained one, on validation texts from the shortest to the longest.
 
@@ -236,13 +236,14 @@ def check_parity(
     Raises:
         UserError: when that is more than the params allow: a form is not the model that was evaluated.
     """
-    labels = label_names(validation)
+    labels, limits = label_names(validation), params.export
     rows = parity_rows(validation)
     trained = load_file(paths["adapter"] / "logits.safetensors")
     texts = pd.read_parquet(paths["prepared"] / "validation.parquet", columns=["text"])["text"]
 
     def reloaded() -> np.ndarray:
-        return predict_logits(load_adapter(base, folder / "adapter", labels), rows, len(rows))
+        model = load_adapter(base, folder / "adapter", labels, params.model.load_in_4bit)
+        return predict_logits(model, rows, len(rows))
 
     def merged() -> np.ndarray:
         model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True).eval()
@@ -260,19 +261,19 @@ def check_parity(
             raise UserError("it does not cut texts into the tokens that the model was trained on")
         return classifier.logits(encoded)
 
-    exact = {"reloaded": reloaded, "merged": merged, **({"onnx": onnx_fp32} if params.onnx else {})}
+    exact = {"reloaded": reloaded, "merged": merged, **({"onnx": onnx_fp32} if limits.onnx else {})}
     report: dict[str, float] = {"parity_rows": len(rows)}
     for form, logits_of in exact.items():
         difference = float(np.abs(run_form(form, logits_of) * temperature - trained["parity"]).max())
-        if not difference <= params.max_logit_difference:
-            refuse(form, f"a logit differs by {difference:.2g}", "max_logit_difference", params.max_logit_difference)
+        if not difference <= limits.max_logit_difference:
+            refuse(form, f"a logit differs by {difference:.2g}", "max_logit_difference", limits.max_logit_difference)
         report[f"{form}_logit_difference"] = difference
-    if not params.onnx:
+    if not limits.onnx:
         return report
     lost = compare_decisions(run_form("int8", onnx_int8), trained["validation"], np.asarray(validation["label"]))
-    if lost["int8_accuracy_lost_ci95_low"] > params.max_int8_accuracy_lost:
+    if lost["int8_accuracy_lost_ci95_low"] > limits.max_int8_accuracy_lost:
         found = f"it loses {lost['int8_accuracy_lost']:.2%} of accuracy"
-        refuse("int8", found, "max_int8_accuracy_lost", params.max_int8_accuracy_lost)
+        refuse("int8", found, "max_int8_accuracy_lost", limits.max_int8_accuracy_lost)
     return {**report, **lost}
 
 

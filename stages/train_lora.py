@@ -42,6 +42,7 @@ from transformers import (
 from transformers.pytorch_utils import Conv1D
 
 from stages.common import cache, prefix
+from stages.common.bfloat16 import bfloat16_base, use_bfloat16
 from stages.common.errors import UserError, run_stage
 from stages.common.memory import give_back_freed_memory
 from stages.common.merged import merge_in_forward
@@ -103,9 +104,12 @@ def main() -> None:
     paths = stage_paths("train-lora")
     train, validation = (read_split(paths["tokenized"], split) for split in ("train", "validation"))
     base_folder = resolve_model(params.model.base, "model.base")
-    digest = prefix.base_digest(base_folder)
+    digest = prefix.base_digest(base_folder) + "4bit" * params.model.load_in_4bit
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
     set_seed(params.train.seed)
-    base, head = load_base(base_folder, label_names(train))
+    dtype = torch.bfloat16 if use_bfloat16(params.train.dtype) else torch.float32
+    base, head = load_base(base_folder, label_names(train), dtype if params.model.load_in_4bit else None)
     model, lowest = add_adapters(base, params.lora, head)
     with checkpoint_dir(run_key(params, digest, train, validation)) as folder:
         state, logits = fit(model, lowest, train, validation, params.train, digest, folder)
@@ -113,7 +117,7 @@ def main() -> None:
             return
         with whole_output(paths["adapter"]) as adapter_dir:
             save_adapter(model, adapter_dir, params.model.base)
-            parity = check_reload(model, base_folder, adapter_dir, validation)
+            parity = check_reload(model, base_folder, adapter_dir, validation, params.model.load_in_4bit)
             save_file({"parity": parity, "validation": logits}, adapter_dir / "logits.safetensors")
         history = pd.DataFrame(state.log_history)
         write_table(paths["training.csv"], history.dropna(subset="loss")[TRAINING_COLUMNS])
@@ -143,6 +147,10 @@ def add_adapters(base: PreTrainedModel, params: LoraParams, head: list[str]) -> 
     Raises:
         UserError: naming the param, when its modules or blocks aren't in the model.
     """
+    if params.init in ("pissa", "olora") and getattr(base, "is_loaded_in_4bit", False):
+        raise UserError(
+            f"lora.init: {params.init} takes a part out of weights that model.load_in_4bit rounds: set another"
+        )
     blocks_name, blocks = find_blocks(base)
     layers = choose_layers(params.layers, len(blocks))
     linear = [name for name, module in blocks[0].named_modules() if isinstance(module, (torch.nn.Linear, Conv1D))]
@@ -209,11 +217,12 @@ def fit(
         UserError: when the loss is not finite, or the trained model gives every validation text one class.
     """
     _, blocks = find_blocks(model)
+    bfloat16 = use_bfloat16(params.dtype)
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")  # TF32, where bfloat16 is not used
         model.cuda()
     skip_unread_positions(model)
-    if model.device.type == "cpu" and not use_bfloat16(params.dtype):
+    if model.device.type == "cpu" and not bfloat16:
         merge_in_forward(model)
     train, by_length = train.select(longest_first(train)), longest_first(validation)
     validation = validation.select(by_length)
@@ -221,8 +230,10 @@ def fit(
     batches = LengthBatches(train["length"], params)
     datasets: list[Any] = [split.with_format("numpy") for split in (train, validation)]
     with ExitStack() as stack:
+        if bfloat16:
+            stack.enter_context(bfloat16_base(model))
         if lowest and fits(params, train, validation, model.config.hidden_size):
-            with torch.autocast(model.device.type, torch.bfloat16, enabled=use_bfloat16(params.dtype)):
+            with torch.autocast(model.device.type, torch.bfloat16, enabled=bfloat16):
                 datasets = [
                     prefix.with_prefix(model.eval(), blocks, lowest, split, digest, cache_bytes(params))
                     for split in (train, validation)
@@ -245,6 +256,9 @@ def fit(
         predicted = judge.logits if kept else trainer.predict(datasets[1]).predictions
         logits = np.empty_like(predicted)
         logits[by_length] = predicted
+    if torch.cuda.is_available():  # what is compared with the trained model from here on is float32 on a CPU
+        torch.set_float32_matmul_precision("highest")
+        model.cpu()
     if best_evaluation(trainer.state)["eval_predicted_classes"] == 1:
         raise UserError(f"training collapsed: the model gives every validation text one class. {TRY_NEXT}.")
     if RANK == 0:
@@ -259,15 +273,6 @@ def fits(params: TrainParams, train: Dataset, validation: Dataset, width: int) -
 
 def cache_bytes(params: TrainParams) -> int:
     return int(params.prefix_cache_gb * 1e9)
-
-
-def use_bfloat16(dtype: str) -> bool:
-    """`auto` is bfloat16 where the processor multiplies it natively; elsewhere it is slower than float32."""
-    if torch.cuda.is_available():
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-    return dtype == "bfloat16" or (dtype == "auto" and native)
 
 
 def training_arguments(params: TrainParams, steps_per_epoch: int, checkpoints: Path) -> TrainingArguments:
@@ -484,7 +489,9 @@ def best_evaluation(state: TrainerState) -> dict[str, float]:
     )
 
 
-def check_reload(model: PeftModel, base_folder: Path, folder: Path, validation: Dataset) -> np.ndarray:
+def check_reload(
+    model: PeftModel, base_folder: Path, folder: Path, validation: Dataset, load_in_4bit: bool
+) -> np.ndarray:
     """Compare the trained model with the one that its folder gives; return the trained one's logits of parity_rows.
 
     Raises:
@@ -492,8 +499,8 @@ def check_reload(model: PeftModel, base_folder: Path, folder: Path, validation: 
     """
     rows = parity_rows(validation)
     trained = predict_logits(model.eval(), rows, len(rows))
-    reloaded = predict_logits(load_adapter(base_folder, folder, label_names(validation)), rows, len(rows))
-    difference = float(np.abs(trained - reloaded).max())
+    reloaded = load_adapter(base_folder, folder, label_names(validation), load_in_4bit)
+    difference = float(np.abs(trained - predict_logits(reloaded, rows, len(rows))).max())
     if difference > MAX_RELOAD_DIFFERENCE:
         raise RuntimeError(f"the saved adapter is not the trained one: logits differ by {difference}")
     return trained

@@ -14,7 +14,7 @@ import pytest
 import torch
 from filelock import FileLock
 from ruamel.yaml import YAML
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
 REPOSITORY = Path(__file__).parents[1]
@@ -32,13 +32,20 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-def save_tokenizer(folder: Path, special_tokens: bool = True) -> None:
-    """Save a tokenizer whose words are those of the tiny texts; a decoder's adds no special tokens."""
-    vocabulary = {word: number for number, word in enumerate([*SPECIAL, *WORDS, *GOOD, *BAD, *map(str, range(2000))])}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    if special_tokens:
+def save_tokenizer(folder: Path, decoder: bool = False) -> None:
+    """Save a tokenizer for the tiny texts: a decoder's, of bytes and pairs of them, adds no special tokens."""
+    words = [*WORDS, *GOOD, *BAD, *map(str, range(2000))]
+    if decoder:
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(vocab_size=2000, initial_alphabet=alphabet, special_tokens=SPECIAL)
+        tokenizer.train_from_iterator([f" {word}" for word in words], trainer)
+    else:
+        vocabulary = {word: number for number, word in enumerate([*SPECIAL, *words])}
+        tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+        tokenizer.normalizer = normalizers.Lowercase()
+        tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
         around = [("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
         tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=around)
     PreTrainedTokenizerFast(
@@ -65,13 +72,14 @@ def save_base_model(folder: Path, model_type: str = "bert", num_blocks: int = 3)
         sizes |= {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 16}
     if model_type == "modernbert":
         sizes |= {"global_attn_every_n_layers": 2, "local_attention": 8, "cls_token_id": 2, "sep_token_id": 3}
-    if model_type in ("qwen2", "qwen3", "llama"):
+    decoder = model_type in ("qwen2", "qwen3", "llama")
+    if decoder:
         sizes |= {"num_key_value_heads": 1, "head_dim": 16, "bos_token_id": 2, "eos_token_id": 3}
     config = AutoConfig.for_model(model_type, **sizes)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         AutoModel.from_config(config).save_pretrained(folder)
-    save_tokenizer(folder, special_tokens=model_type not in ("qwen2", "qwen3", "llama"))
+    save_tokenizer(folder, decoder)
     return folder
 
 

@@ -10,6 +10,7 @@ from datasets import Dataset
 from peft import PeftModel
 
 from stages.common import cache, prefix
+from stages.common.bfloat16 import bfloat16_base
 from stages.common.errors import UserError
 from stages.common.merged import merge_in_forward
 from stages.common.model import (
@@ -147,6 +148,25 @@ def test_merged_products_change_no_logit_and_no_gradient(bases: dict[str, Path],
     expected = loss_and_gradients(model, batch)
     assert merge_in_forward(model) == sum("lora_A" in name for name, _ in model.named_parameters())
     torch.testing.assert_close(loss_and_gradients(model, batch), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{}, {"dora": True}])
+@architectures
+def test_a_base_kept_in_bfloat16_changes_nothing_under_autocast(
+    bases: dict[str, Path], model_type: str, changes: dict[str, object]
+):
+    model, _ = adapted(bases[model_type], target_modules="all-linear", **changes)
+    batch = Collator(model.config.pad_token_id)(list(split().with_format("numpy")))
+    exact = loss_and_gradients(model, batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = loss_and_gradients(model, batch)
+        with bfloat16_base(model):
+            kept = [name for name, parameter in model.named_parameters() if parameter.dtype == torch.bfloat16]
+            found = loss_and_gradients(model, batch)
+    assert bool(kept) == (not changes)
+    assert not [name for name in kept if "lora_" in name or "modules_to_save" in name]
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    torch.testing.assert_close(loss_and_gradients(model, batch), exact, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("changes", [{"dropout": 0.1}, {"dora": True}])

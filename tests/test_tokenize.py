@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from conftest import save_tokenizer
+from conftest import REPOSITORY, save_tokenizer
 
 from predict.truncate import truncate
 from stages.common.errors import UserError
-from stages.common.tokenizer import load_tokenizer, special_tokens
+from stages.common.params import load_params
+from stages.common.tokenizer import encode_texts, load_tokenizer, special_tokens
 
 
 @pytest.mark.parametrize(
@@ -28,10 +29,16 @@ def test_truncation_keeps_the_end_asked_for(truncation: str, head_fraction: floa
 
 def test_special_tokens_stand_where_the_tokenizer_puts_them(tmp_path: Path):
     save_tokenizer(tmp_path / "encoder")
-    save_tokenizer(tmp_path / "decoder", special_tokens=False)
+    save_tokenizer(tmp_path / "decoder", decoder=True)
     encoder, decoder = load_tokenizer(tmp_path / "encoder"), load_tokenizer(tmp_path / "decoder")
     assert special_tokens(encoder) == ([encoder.cls_token_id], [encoder.sep_token_id])
     assert special_tokens(decoder) == ([], [])
+
+
+def test_a_text_without_tokens_is_named(tmp_path: Path):
+    save_tokenizer(tmp_path, decoder=True)
+    with pytest.raises(UserError, match=r"model\.base: its tokenizer finds no token in '': drop that text"):
+        encode_texts(load_tokenizer(tmp_path), ["good", ""], load_params(REPOSITORY / "params.yaml").tokenize)
 
 
 def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import REPOSITORY, Clone, edit_params, make_clone, write_csv
+from conftest import REPOSITORY, Clone, edit_params, make_clone, save_base_model, write_csv
 from ruamel.yaml import YAML
 
 from stages.common.errors import MissingInput
@@ -184,7 +184,7 @@ print(json.dumps([merged, logits.tolist()]))
     assert merged[0]["positive"] > merged[1]["positive"]
 
 
-def test_more_than_two_classes(clone: Clone):
+def test_more_than_two_classes_and_a_decoder(clone: Clone, tmp_path: Path):
     words, signs = ["red", "green", "blue"], ["good", "bad", "film"]
     rows = []
     for number in range(300):
@@ -192,7 +192,7 @@ def test_more_than_two_classes(clone: Clone):
         rows.append((f"{f'{signs[number % 3]} ' * 6}{number} {number * 7 % 2000}", word))
     write_csv(clone.folder / "data/raw/colours.csv", rows)
     changes = {"data.source": "data/raw/colours.csv", "data.labels": None, "data.train_rows": 180, "train.epochs": 6}
-    changes |= {"export.onnx": False}
+    changes |= {"model.base": str(save_base_model(tmp_path / "base", "qwen2"))}
     edit_params(clone.folder, **changes)
     clone.run("dvc", "repro")
     scores = json.loads(clone.read("metrics/evaluate.json"))

@@ -10,7 +10,13 @@ import torch
 from datasets import Dataset
 from peft import PeftModel
 from tqdm import tqdm
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    BitsAndBytesConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.utils import logging
 
 from stages.common.errors import UserError
@@ -20,11 +26,17 @@ from stages.common.tokenizer import load_tokenizer
 PARITY_ROWS = 64
 
 
-def load_base(folder: Path, labels: list[str]) -> tuple[PreTrainedModel, list[str]]:
+def load_base(
+    folder: Path, labels: list[str], four_bit: torch.dtype | None = None
+) -> tuple[PreTrainedModel, list[str]]:
     """Load the base model in float32 with a classification head for `labels`, and no dropout in it.
 
     Dropout in frozen layers costs half of a training step on a CPU and keeps attention off its fast path; the
     adapters have their own.
+
+    Args:
+        four_bit: keep the linear weights of the blocks in 4 bits (NF4: Dettmers et al. 2023), and multiply in this
+            format.
 
     Returns:
         The model, and the names of the modules of its head, which must be trained: those that the base has no weights
@@ -52,7 +64,10 @@ def load_base(folder: Path, labels: list[str]) -> tuple[PreTrainedModel, list[st
                 trust_remote_code=False,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # a head for other labels is not an error: it is replaced
+                quantization_config=four_bit and in_four_bits(config, four_bit),
             )
+    except ImportError as error:
+        raise UserError(f"model.load_in_4bit: {error.msg}") from error
     except (OSError, ValueError) as error:
         raise UserError(f"model.base: {folder} can't be loaded: {' '.join(str(error).split())}") from error
     for key, value in dropouts.items():  # what is exported can be trained on by others as usual
@@ -64,6 +79,20 @@ def load_base(folder: Path, labels: list[str]) -> tuple[PreTrainedModel, list[st
         raise UserError(f"model.base: {folder} has no weights for {len(inside)} parts of its encoder, as {inside[0]}")
     poolers = [key for key, _ in model.named_parameters() if ".pooler." in key]
     return model, whole_modules(model, [*poolers, *new])
+
+
+def in_four_bits(config: PreTrainedConfig, dtype: torch.dtype) -> BitsAndBytesConfig:
+    """Return how to load a base model with the blocks' linear weights, and no others, in 4 bits."""
+    with torch.device("meta"):
+        model = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
+    blocks_name, _ = find_blocks(model)
+    linear = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=[name for name in linear if not name.startswith(blocks_name)],  # despite its name
+    )
 
 
 @contextmanager
@@ -104,9 +133,15 @@ def find_blocks(model: PreTrainedModel) -> tuple[str, torch.nn.ModuleList]:
     raise UserError(f"model.base: {type(model).__name__} does not keep its {wanted} blocks in one list")
 
 
-def load_adapter(base_folder: Path, adapter_dir: Path, labels: list[str]) -> PeftModel:
-    """Load a trained adapter and its head onto a fresh base model, ready to predict."""
-    base, _ = load_base(base_folder, labels)
+def load_adapter(base_folder: Path, adapter_dir: Path, labels: list[str], load_in_4bit: bool = False) -> PeftModel:
+    """Load a trained adapter and its head onto a fresh base model, ready to predict.
+
+    With `load_in_4bit` the base is what it was in training, its 4-bit weights written out in float32.
+    """
+    base, _ = load_base(base_folder, labels, torch.float32 if load_in_4bit else None)
+    if load_in_4bit:
+        with quiet_transformers():
+            base = base.dequantize().cpu()
     return PeftModel.from_pretrained(base, str(adapter_dir)).eval()
 
 

@@ -54,6 +54,7 @@ class DataParams(Section):
 
 class ModelParams(Section):
     base: Text  # a reference, see references.py
+    load_in_4bit: bool  # the blocks' linear weights as NF4, through bitsandbytes: arxiv.org/abs/2305.14314
 
 
 class TokenizeParams(Section):

@@ -25,9 +25,10 @@ from stages.common import cache
 from stages.common.model import pad_batch
 from stages.common.outputs import remove, whole_output
 
-FORMAT = 1  # raise it when the same inputs come to be stored differently
+FORMAT = 2  # raise it when the same inputs come to be stored differently
 BUILD_ROWS = 16  # texts in a batch while a prefix is built
 BYTES_PER_STATE = 2  # float16
+CHUNK_BYTES = 32_000_000  # written at once: to open a file, memory is needed for each piece of it
 REMAP = 50  # batches
 
 
@@ -94,6 +95,7 @@ class PrefixRows(torch.utils.data.Dataset):
     def __getitems__(self, rows: list[int]) -> list[dict[str, Any]]:
         self.reads += 1
         if self.reads % REMAP == 0:
+            del self.rows
             self.rows = Dataset.from_file(str(self.path)).with_format("numpy")
         return self.rows.__getitems__(rows)
 
@@ -120,11 +122,15 @@ def build(model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int, split: 
     schema = Features({**split.features, "prefix": List(Value("float16"))}).arrow_schema
     starts = tqdm(range(0, len(split), BUILD_ROWS), desc="frozen prefix", unit_scale=BUILD_ROWS, unit="text")
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, schema) as writer:
+        tables: list[pa.Table] = []
         for start in starts:
             rows = split[start : start + BUILD_ROWS]
             states = states_before(model, blocks[cut], pad_batch(rows, model.config.pad_token_id))
             prefix = [states[row, :length].flatten().numpy() for row, length in enumerate(rows["length"])]
-            writer.write_table(pa.Table.from_pydict({**rows, "prefix": prefix}, schema=schema))
+            tables.append(pa.Table.from_pydict({**rows, "prefix": prefix}, schema=schema))
+            if start + BUILD_ROWS >= len(split) or sum(table.nbytes for table in tables) >= CHUNK_BYTES:
+                writer.write_table(pa.concat_tables(tables).combine_chunks())
+                tables.clear()
 
 
 class _Reached(Exception):

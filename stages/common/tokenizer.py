@@ -37,9 +37,15 @@ def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[
 def encode_texts(
     tokenizer: PreTrainedTokenizerBase, texts: list[str], params: TokenizeParams
 ) -> tuple[list[list[int]], list[int]]:
-    """Return the token ids kept of each text, and how many each whole text has; special tokens count."""
+    """Return the token ids kept of each text, and how many each whole text has; special tokens count.
+
+    Raises:
+        UserError: when a text has none.
+    """
     before, after = special_tokens(tokenizer)
     room = params.max_length - len(before) - len(after)
     whole = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
     kept = [before + truncate(ids, room, params.truncation, params.head_fraction) + after for ids in whole]
+    if [] in kept:
+        raise UserError(f"model.base: its tokenizer finds no token in {texts[kept.index([])]!r:.80}: drop that text")
     return kept, [len(before) + len(ids) + len(after) for ids in whole]

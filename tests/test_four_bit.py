@@ -1,0 +1,48 @@
+"""A base model in 4 bits. All but the first test need bitsandbytes, which `make setup` leaves out."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import REPOSITORY, Clone, edit_params, make_clone, save_base_model
+
+from stages.common.errors import UserError
+from stages.common.model import find_blocks, load_base
+from stages.common.params import load_params
+from stages.train_lora import add_adapters
+
+LABELS = ["negative", "positive"]
+
+
+def test_without_bitsandbytes_it_is_one_line(clone: Clone):
+    edit_params(clone.folder, **{"model.load_in_4bit": True})
+    (clone.folder / "bitsandbytes.py").write_text("raise ImportError('hidden')\n")
+    output = clone.run(sys.executable, "-m", "stages.train_lora", status=1)
+    assert output.count("\n") == 1
+    assert output.startswith("error: model.load_in_4bit: ")
+
+
+@pytest.mark.parametrize("model_type", ["qwen2", "bert", "distilbert", "modernbert"])
+def test_the_blocks_alone_are_in_four_bits(tmp_path: Path, model_type: str):
+    pytest.importorskip("bitsandbytes")
+    folder = save_base_model(tmp_path, model_type)
+    model, head = load_base(folder, LABELS, torch.float32)
+    assert head == load_base(folder, LABELS)[1]
+    with pytest.raises(UserError, match=r"lora\.init: olora takes"):
+        add_adapters(model, load_params(REPOSITORY / "params.yaml").lora.model_copy(update={"init": "olora"}), head)
+    blocks_name, _ = find_blocks(model)
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear):
+            assert (module.weight.dtype == torch.uint8) == name.startswith(blocks_name), name
+
+
+def test_the_pipeline_in_four_bits(tmp_path: Path):
+    pytest.importorskip("bitsandbytes")
+    clone = make_clone(tmp_path / "clone", save_base_model(tmp_path / "base", "qwen2"))
+    edit_params(clone.folder, **{"model.load_in_4bit": True})
+    clone.run("dvc", "repro")
+    assert json.loads(clone.read("metrics/evaluate.json"))["accuracy"] > 0.8
+    assert json.loads(clone.read("metrics/export.json"))["merged_logit_difference"] < 1e-4
+    assert "quantization_config" not in json.loads(clone.read("models/export/config.json"))
