@@ -22,13 +22,14 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from stages.common import cache
+from stages.common.memory import give_back_freed_memory
 from stages.common.model import pad_batch
 from stages.common.outputs import remove, whole_output
 
 FORMAT = 2  # raise it when the same inputs come to be stored differently
 BUILD_ROWS = 16  # texts in a batch while a prefix is built
 BYTES_PER_STATE = 2  # float16
-CHUNK_BYTES = 32_000_000  # written at once: to open a file, memory is needed for each piece of it
+CHUNK_BYTES = 16_000_000  # written at once: to open a file, memory is needed for each piece of it
 REMAP = 50  # batches
 
 
@@ -131,6 +132,8 @@ def build(model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int, split: 
             if start + BUILD_ROWS >= len(split) or sum(table.nbytes for table in tables) >= CHUNK_BYTES:
                 writer.write_table(pa.concat_tables(tables).combine_chunks())
                 tables.clear()
+                pa.default_memory_pool().release_unused()
+    give_back_freed_memory()
 
 
 class _Reached(Exception):
