@@ -32,9 +32,7 @@ def check(clone: Clone, base: Path, exported: Path) -> dict[str, float]:
     paths = {"adapter": clone.folder / "models/adapter", "prepared": clone.folder / "data/prepared"}
     validation = read_split(clone.folder / "data/tokenized", "validation")
     temperature = json.loads(clone.read("metrics/evaluate.json"))["temperature"]
-    return check_parity(
-        base, exported, validation, paths, temperature, load_params(clone.folder / "params.yaml").export
-    )
+    return check_parity(base, exported, validation, paths, temperature, load_params(clone.folder / "params.yaml"))
 
 
 def reseal(exported: Path, name: str) -> None:
