@@ -108,8 +108,8 @@ def main() -> None:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
     set_seed(params.train.seed)
-    dtype = torch.bfloat16 if use_bfloat16(params.train.dtype) else torch.float32
-    base, head = load_base(base_folder, label_names(train), dtype if params.model.load_in_4bit else None)
+    write_out = not torch.cuda.is_available()  # a CPU gains no time by 4 bits
+    base, head = load_base(base_folder, label_names(train), params.model.load_in_4bit, write_out)
     model, lowest = add_adapters(base, params.lora, head)
     with checkpoint_dir(run_key(params, digest, train, validation)) as folder:
         state, logits = fit(model, lowest, train, validation, params.train, digest, folder)
@@ -256,9 +256,7 @@ def fit(
         predicted = judge.logits if kept else trainer.predict(datasets[1]).predictions
         logits = np.empty_like(predicted)
         logits[by_length] = predicted
-    if torch.cuda.is_available():  # what is compared with the trained model from here on is float32 on a CPU
-        torch.set_float32_matmul_precision("highest")
-        model.cpu()
+    torch.set_float32_matmul_precision("highest")  # with which the reloaded model is compared
     if best_evaluation(trainer.state)["eval_predicted_classes"] == 1:
         raise UserError(f"training collapsed: the model gives every validation text one class. {TRY_NEXT}.")
     if RANK == 0:

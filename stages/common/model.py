@@ -27,7 +27,7 @@ PARITY_ROWS = 64
 
 
 def load_base(
-    folder: Path, labels: list[str], four_bit: torch.dtype | None = None
+    folder: Path, labels: list[str], load_in_4bit: bool = False, write_out: bool = True
 ) -> tuple[PreTrainedModel, list[str]]:
     """Load the base model in float32 with a classification head for `labels`, and no dropout in it.
 
@@ -35,8 +35,8 @@ def load_base(
     adapters have their own.
 
     Args:
-        four_bit: keep the linear weights of the blocks in 4 bits (NF4: Dettmers et al. 2023), and multiply in this
-            format.
+        load_in_4bit: round the linear weights of the blocks to 4 bits (NF4: Dettmers et al. 2023).
+        write_out: hold what they are rounded to in float32, on the CPU. Otherwise they stay in 4 bits.
 
     Returns:
         The model, and the names of the modules of its head, which must be trained: those that the base has no weights
@@ -64,8 +64,10 @@ def load_base(
                 trust_remote_code=False,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # a head for other labels is not an error: it is replaced
-                quantization_config=four_bit and in_four_bits(config, four_bit),
+                quantization_config=in_four_bits(config) if load_in_4bit else None,
             )
+            if load_in_4bit and write_out:
+                model = model.dequantize().cpu()
     except ImportError as error:
         raise UserError(f"model.load_in_4bit: {error.msg}") from error
     except (OSError, ValueError) as error:
@@ -81,7 +83,7 @@ def load_base(
     return model, whole_modules(model, [*poolers, *new])
 
 
-def in_four_bits(config: PreTrainedConfig, dtype: torch.dtype) -> BitsAndBytesConfig:
+def in_four_bits(config: PreTrainedConfig) -> BitsAndBytesConfig:
     """Return how to load a base model with the blocks' linear weights, and no others, in 4 bits."""
     with torch.device("meta"):
         model = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
@@ -90,7 +92,6 @@ def in_four_bits(config: PreTrainedConfig, dtype: torch.dtype) -> BitsAndBytesCo
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
-        bnb_4bit_compute_dtype=dtype,
         llm_int8_skip_modules=[name for name in linear if not name.startswith(blocks_name)],  # despite its name
     )
 
@@ -134,14 +135,8 @@ def find_blocks(model: PreTrainedModel) -> tuple[str, torch.nn.ModuleList]:
 
 
 def load_adapter(base_folder: Path, adapter_dir: Path, labels: list[str], load_in_4bit: bool = False) -> PeftModel:
-    """Load a trained adapter and its head onto a fresh base model, ready to predict.
-
-    With `load_in_4bit` the base is what it was in training, its 4-bit weights written out in float32.
-    """
-    base, _ = load_base(base_folder, labels, torch.float32 if load_in_4bit else None)
-    if load_in_4bit:
-        with quiet_transformers():
-            base = base.dequantize().cpu()
+    """Load a trained adapter and its head onto a fresh base model, in float32 and ready to predict."""
+    base, _ = load_base(base_folder, labels, load_in_4bit)
     return PeftModel.from_pretrained(base, str(adapter_dir)).eval()
 
 
