@@ -42,6 +42,7 @@ from transformers import (
 
 from stages import train_lora
 from stages.common import prefix
+from stages.common.bfloat16 import use_bfloat16
 from stages.common.errors import UserError
 from stages.common.model import load_base, pad_batch
 from stages.common.params import Params, load_params
@@ -89,7 +90,8 @@ def compare(rows: int, rounds: int, epochs: int, reach: float) -> None:
         for variant in VARIANTS:
             counted = run_apart(variant, cache, "--rows", COUNTED_ROWS, "--epochs", epochs, "--count")
             operations[variant] = counted["operations"] / COUNTED_ROWS * rows
-    report(runs, operations, matrix_rate(), reach)
+    ours = torch.bfloat16 if use_bfloat16(load_params().train.dtype) else torch.float32
+    report(runs, operations, {variant: torch.float32 if variant == "plain" else ours for variant in VARIANTS}, reach)
 
 
 def measure_growth() -> None:
@@ -258,9 +260,9 @@ def train_plain(
         trainer.train()
 
 
-def matrix_rate(size: int = 2048, repeats: int = 10) -> float:
-    """Return the rate at which this machine multiplies float32 matrices, in GFLOPS."""
-    left, right = torch.randn(size, size), torch.randn(size, size)
+def matrix_rate(dtype: torch.dtype, size: int = 2048, repeats: int = 10) -> float:
+    """Return the rate at which this machine multiplies matrices, in GFLOPS."""
+    left, right = torch.randn(size, size, dtype=dtype), torch.randn(size, size, dtype=dtype)
     left @ right
     started = time.perf_counter()
     for _ in range(repeats):
@@ -268,9 +270,13 @@ def matrix_rate(size: int = 2048, repeats: int = 10) -> float:
     return 2 * size**3 * repeats / (time.perf_counter() - started) / 1e9
 
 
-def report(runs: dict[str, list[dict]], operations: dict[str, float], rate: float, reach: float) -> None:
-    rounds = len(runs["plain"])
-    print(f"float32 matrices: {rate:.0f} GFLOPS on {torch.get_num_threads()} threads; {rounds} rounds, medians")
+def report(
+    runs: dict[str, list[dict]], operations: dict[str, float], dtypes: dict[str, torch.dtype], reach: float
+) -> None:
+    """Print the table; the matrix rate is that of the number format that each variant computes in."""
+    rates = {dtype: matrix_rate(dtype) for dtype in dict.fromkeys(dtypes.values())}
+    measured = ", ".join(f"{str(dtype).removeprefix('torch.')} {rate:.0f} GFLOPS" for dtype, rate in rates.items())
+    print(f"matrices: {measured} on {torch.get_num_threads()} threads; {len(runs['plain'])} rounds, medians")
     print(
         f"{'':8}{'texts/s':>9}{'of plain':>10}{'seconds':>9}{'first step':>12}{'GiB':>6}{'of the matrix rate':>20}"
         f"{f's to {reach:g}':>10}   accuracy at the end"
@@ -280,7 +286,7 @@ def report(runs: dict[str, list[dict]], operations: dict[str, float], rate: floa
         columns = ("rows_per_second", "seconds", "first_step", "memory")
         median = {name: statistics.median(result[name] for result in results) for name in columns}
         reached = [seconds_to(reach, result["evaluations"]) for result in results]
-        of_rate = operations[variant] / median["seconds"] / 1e9 / rate
+        of_rate = operations[variant] / median["seconds"] / 1e9 / rates[dtypes[variant]]
         accuracies = ", ".join(f"{result['evaluations'][-1][1]:.4f}" for result in results)
         print(
             f"{variant:8}{median['rows_per_second']:9.1f}{statistics.median(ratios):9.1f}x{median['seconds']:9.0f}"

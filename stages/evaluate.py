@@ -26,7 +26,6 @@ from predict.clean import clean_text
 from stages.common.behaviour import Suite, failure_rates, read_suite, run_suite
 from stages.common.calibration import fit_temperature, reliability_table
 from stages.common.errors import run_stage
-from stages.common.merged import merge_in_forward
 from stages.common.model import load_adapter, predict_logits
 from stages.common.outputs import whole_output, write_json, write_table
 from stages.common.params import EvaluateParams, TokenizeParams, load_params
@@ -69,7 +68,7 @@ def main() -> None:
     if torch.cuda.is_available():
         model.cuda()
     skip_unread_positions(model)
-    merge_in_forward(model)
+    model.merge_adapter()
 
     tokens = read_split(paths["tokenized"], "test")
     logits = predict_logits(model, tokens, params.evaluate.batch_size, "evaluate").astype(np.float64)

@@ -66,10 +66,12 @@ def tokenize_split(
     numbers = rows["label"].map({label: number for number, label in enumerate(labels)}).to_numpy()
     schema = token_features(labels).arrow_schema
     counts = []
-    with pa.OSFile(str(split_path(folder, split)), "wb") as file, pa.ipc.new_stream(file, schema) as writer:
-        for start in tqdm(
-            range(0, len(rows), CHUNK_ROWS), desc=f"tokenize {split}", unit_scale=CHUNK_ROWS, unit="text"
-        ):
+    with (
+        pa.OSFile(str(split_path(folder, split)), "wb") as file,
+        pa.ipc.new_stream(file, schema) as writer,
+        tqdm(total=len(rows), desc=f"tokenize {split}", unit="text") as bar,
+    ):
+        for start in range(0, len(rows), CHUNK_ROWS):
             texts = rows["text"].iloc[start : start + CHUNK_ROWS].tolist()
             kept, whole = encode_texts(tokenizer, texts, params)
             counts += whole
@@ -80,6 +82,7 @@ def tokenize_split(
                 "label": numbers[start : start + CHUNK_ROWS],
             }
             writer.write_table(pa.Table.from_pydict(columns, schema=schema))
+            bar.update(len(texts))
     return np.array(counts)
 
 

@@ -42,10 +42,11 @@ from transformers import (
 from transformers.pytorch_utils import Conv1D
 
 from stages.common import cache, prefix
-from stages.common.bfloat16 import bfloat16_base, use_bfloat16
+from stages.common.attention import replace_attention
+from stages.common.bfloat16 import LENGTH_MULTIPLE, bfloat16_base, use_bfloat16
 from stages.common.errors import UserError, run_stage
+from stages.common.fused import fuse_adapters
 from stages.common.memory import give_back_freed_memory
-from stages.common.merged import merge_in_forward
 from stages.common.model import (
     find_blocks,
     load_adapter,
@@ -211,7 +212,8 @@ def fit(
     """Train the adapters and the head, and keep those of the lowest validation loss.
 
     Returns:
-        The Trainer's state, and the kept model's logits of the validation split, float32 (n, classes), in its order.
+        The Trainer's state, and the kept model's logits of the validation split, float32 (n, classes), in its order,
+        computed in the number format that it was trained in.
 
     Raises:
         UserError: when the loss is not finite, or the trained model gives every validation text one class.
@@ -222,8 +224,12 @@ def fit(
         torch.set_float32_matmul_precision("high")  # TF32, where bfloat16 is not used
         model.cuda()
     skip_unread_positions(model)
-    if model.device.type == "cpu" and not bfloat16:
-        merge_in_forward(model)
+    if model.device.type == "cpu":
+        fuse_adapters(model)
+        if bfloat16:
+            replace_attention(model, "product")
+    # takes a twentieth of a step, to fill what is never read
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     train, by_length = train.select(longest_first(train)), longest_first(validation)
     validation = validation.select(by_length)
     started = time.perf_counter()
@@ -238,14 +244,14 @@ def fit(
                     prefix.with_prefix(model.eval(), blocks, lowest, split, digest, cache_bytes(params))
                     for split in (train, validation)
                 ]
-            stack.enter_context(prefix.replayed_prefix(model, blocks, lowest))
+                stack.enter_context(prefix.replayed_prefix(model, blocks, lowest))
         prefix_s = time.perf_counter() - started
         trainer = ClassifierTrainer(
             model=model,
             args=training_arguments(params, len(batches), checkpoints),
             train_dataset=datasets[0],
             eval_dataset=datasets[1],
-            data_collator=Collator(model.config.pad_token_id),
+            data_collator=Collator(model.config.pad_token_id, bfloat16),
             compute_metrics=(judge := ValidationMetrics()),
             callbacks=[StopWhenDiverged(), Checkpoints(), *early_stopping(params)],
         )
@@ -256,6 +262,7 @@ def fit(
         predicted = judge.logits if kept else trainer.predict(datasets[1]).predictions
         logits = np.empty_like(predicted)
         logits[by_length] = predicted
+        trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # or its forward would stay in bfloat16
     torch.set_float32_matmul_precision("highest")  # with which the reloaded model is compared
     if best_evaluation(trainer.state)["eval_predicted_classes"] == 1:
         raise UserError(f"training collapsed: the model gives every validation text one class. {TRY_NEXT}.")
@@ -336,12 +343,15 @@ class StopWhenDiverged(TrainerCallback):
 
 
 class ClassifierTrainer(Trainer):
-    """The Trainer, with batches of its own making."""
+    """The Trainer, with batches of our making."""
 
     batches: "LengthBatches"
 
     def get_train_dataloader(self) -> DataLoader:
         return DataLoader(self.train_dataset, batch_sampler=self.batches, collate_fn=self.data_collator)
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        return 0  # the Trainer's own guess, which nobody reads, goes through all modules in every step
 
 
 class LengthBatches:
@@ -445,17 +455,23 @@ def last_checkpoint(folder: Path) -> str | None:
 
 
 class Collator:
-    """Pad rows to the longest of their batch: int64 (batch, length), and the prefix float32 (batch, length, width)."""
+    """Pad rows to the longest of their batch: int64 (batch, length), and the prefix float32 (batch, length, width).
 
-    def __init__(self, pad_token_id: int) -> None:
+    In bfloat16 to a multiple of LENGTH_MULTIPLE.
+    """
+
+    def __init__(self, pad_token_id: int, bfloat16: bool = False) -> None:
         self.pad_token_id = pad_token_id
+        self.multiple = LENGTH_MULTIPLE if bfloat16 else 1
 
     def __call__(self, rows: list[dict]) -> dict[str, torch.Tensor]:
-        batch = pad_batch({"input_ids": [row["input_ids"] for row in rows]}, self.pad_token_id)
+        batch = pad_batch({"input_ids": [row["input_ids"] for row in rows]}, self.pad_token_id, self.multiple)
         batch["labels"] = torch.tensor([int(row["label"]) for row in rows])
         if "prefix" in rows[0]:
             states = [torch.from_numpy(row["prefix"]).view(row["length"], -1) for row in rows]
-            batch["prefix"] = torch.nn.utils.rnn.pad_sequence(states, batch_first=True)
+            batch["prefix"] = torch.zeros(*batch["input_ids"].shape, states[0].shape[1])
+            for row, stored in enumerate(states):
+                batch["prefix"][row, : len(stored)] = stored
         return batch
 
 

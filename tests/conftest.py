@@ -152,6 +152,7 @@ TINY = {
     "train.batch_size": 16,
     "train.learning_rate": 0.01,
     "train.logging_steps": 5,
+    "train.dtype": "float32",  # the same on every processor
 }
 
 

@@ -9,10 +9,10 @@ from conftest import REPOSITORY, save_base_model
 from datasets import Dataset
 from peft import PeftModel
 
-from stages.common import cache, prefix
+from stages.common import attention, cache, prefix
 from stages.common.bfloat16 import bfloat16_base
 from stages.common.errors import UserError
-from stages.common.merged import merge_in_forward
+from stages.common.fused import fuse_adapters
 from stages.common.model import (
     find_blocks,
     load_adapter,
@@ -142,12 +142,33 @@ def test_skipping_unread_positions_changes_no_logit_and_no_gradient(bases: dict[
 
 
 @architectures
-def test_merged_products_change_no_logit_and_no_gradient(bases: dict[str, Path], model_type: str):
+def test_attention_by_products_changes_no_logit_and_no_gradient(
+    bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch, model_type: str
+):
+    model, _ = adapted(bases[model_type])
+    batch = Collator(model.config.pad_token_id)(list(split().with_format("numpy")))
+    expected = loss_and_gradients(model, batch)
+    calls: list[tuple] = []
+    attend = attention.attend
+    monkeypatch.setattr(attention, "attend", lambda *inputs: calls.append(inputs) or attend(*inputs))
+    undo = attention.replace_attention(model, "product")
+    torch.testing.assert_close(loss_and_gradients(model, batch), expected, rtol=1e-4, atol=1e-5)
+    undo()
+    torch.testing.assert_close(loss_and_gradients(model, batch), expected, rtol=0, atol=0)
+    assert len(calls) == (0 if model_type in ("deberta-v2", "mpnet") else 3)  # those two have one of their own
+
+
+@architectures
+def test_fused_adapters_change_no_logit_and_no_gradient(bases: dict[str, Path], model_type: str):
     model, _ = adapted(bases[model_type], layers="all", target_modules="all-linear")
     batch = Collator(model.config.pad_token_id)(list(split().with_format("numpy")))
     expected = loss_and_gradients(model, batch)
-    assert merge_in_forward(model) == sum("lora_A" in name for name, _ in model.named_parameters())
+    with torch.autocast("cpu", torch.bfloat16), bfloat16_base(model):
+        rounded = loss_and_gradients(model, batch)
+    assert fuse_adapters(model) == sum("lora_A" in name for name, _ in model.named_parameters())
     torch.testing.assert_close(loss_and_gradients(model, batch), expected, rtol=1e-4, atol=1e-5)
+    with torch.autocast("cpu", torch.bfloat16), bfloat16_base(model):
+        torch.testing.assert_close(loss_and_gradients(model, batch), rounded, rtol=2e-2, atol=2e-2)
 
 
 @pytest.mark.parametrize("changes", [{}, {"dora": True}])
@@ -170,8 +191,8 @@ def test_a_base_kept_in_bfloat16_changes_nothing_under_autocast(
 
 
 @pytest.mark.parametrize("changes", [{"dropout": 0.1}, {"dora": True}])
-def test_what_cannot_be_merged_stays_as_it_is(bases: dict[str, Path], changes: dict[str, object]):
-    assert merge_in_forward(adapted(bases["bert"], **changes)[0]) == 0
+def test_what_cannot_be_fused_stays_as_it_is(bases: dict[str, Path], changes: dict[str, object]):
+    assert fuse_adapters(adapted(bases["bert"], **changes)[0]) == 0
 
 
 @pytest.mark.parametrize("changes", [{}, {"dora": True}, {"rank_stabilized": True}, {"target_modules": "all-linear"}])

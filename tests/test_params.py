@@ -69,7 +69,7 @@ def test_values_that_are_not_allowed(tmp_path: Path, found: str, replacement: st
 
 
 def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path):
-    params = load_params(broken(tmp_path, ("learning_rate: 0.0005", "learning_rate: 1e-05")))
+    params = load_params(broken(tmp_path, ("learning_rate: 0.0008", "learning_rate: 1e-05")))
     assert params.train.learning_rate == 1e-5
 
 

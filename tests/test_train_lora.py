@@ -9,8 +9,10 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import REPOSITORY, Clone, edit_params
+from safetensors.numpy import load_file
 
 from stages.common import cache
 
@@ -98,6 +100,19 @@ def kill_after_checkpoints(clone: Clone, cache_home: Path, count: int) -> Path:
 
 def last(run: Path) -> Path:
     return max(run.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+
+
+def test_training_in_bfloat16_learns_what_float32_does(clone: Clone, tmp_path: Path):
+    logits = []
+    for dtype in ("float32", "bfloat16"):
+        edit_params(clone.folder, **{"train.dtype": dtype, "lora.dropout": 0.0, "lora.target_modules": "all-linear"})
+        shutil.rmtree(clone.folder / "models/adapter")
+        process = start(clone, tmp_path / dtype)
+        process.join()
+        assert process.exitcode == 0, clone.read("training.log")
+        logits.append(load_file(clone.folder / "models/adapter/logits.safetensors")["validation"])
+    assert np.mean(logits[0].argmax(axis=1) == logits[1].argmax(axis=1)) > 0.9
+    assert (logits[0] != logits[1]).any()
 
 
 @pytest.mark.parametrize("file", ["adapter_model.safetensors", "optimizer.pt", "trainer_state.json", cache.SEAL])

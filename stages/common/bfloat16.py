@@ -7,6 +7,8 @@ import torch
 from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
 
+LENGTH_MULTIPLE = 16  # of batches: a CPU's products are compiled for each length, in a third of a step, and kept
+
 
 def use_bfloat16(dtype: str) -> bool:
     """`auto` is bfloat16 where the processor multiplies it natively; elsewhere it is slower than float32."""

@@ -43,7 +43,8 @@ def load_base(
         for, and the pooler that some bases bring, which was made for another task.
 
     Raises:
-        UserError: when the folder holds no model that classifies, or lacks weights inside its encoder.
+        UserError: when the folder holds no model that classifies, or lacks weights inside its encoder, or when
+            bitsandbytes, which 4 bits need, is not there.
     """
     keep_freed_memory()
     names = dict(enumerate(labels))
@@ -168,10 +169,13 @@ def longest_first(split: Dataset) -> np.ndarray:
     return np.argsort(-np.asarray(split["length"]), kind="stable")
 
 
-def pad_batch(rows: dict[str, list], pad_token_id: int) -> dict[str, torch.Tensor]:
-    """Return input_ids and attention_mask, int64 (batch, longest), of rows with `input_ids`; padding stands right."""
-    longest = max(map(len, rows["input_ids"]))
-    ids = np.full((len(rows["input_ids"]), longest), pad_token_id)
+def pad_batch(rows: dict[str, list], pad_token_id: int, multiple: int = 1) -> dict[str, torch.Tensor]:
+    """Return input_ids and attention_mask, int64 (batch, length), of rows with `input_ids`; padding stands right.
+
+    The length is that of the longest row, rounded up to a multiple.
+    """
+    length = -(-max(map(len, rows["input_ids"])) // multiple) * multiple
+    ids = np.full((len(rows["input_ids"]), length), pad_token_id)
     mask = np.zeros_like(ids)
     for row, tokens in enumerate(rows["input_ids"]):
         ids[row, : len(tokens)] = tokens

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from stages.common import cache
+from stages.common.bfloat16 import LENGTH_MULTIPLE
 from stages.common.memory import give_back_freed_memory
 from stages.common.model import pad_batch
 from stages.common.outputs import remove, whole_output
@@ -30,7 +31,7 @@ FORMAT = 2  # raise it when the same inputs come to be stored differently
 BUILD_ROWS = 16  # texts in a batch while a prefix is built
 BYTES_PER_STATE = 2  # float16
 CHUNK_BYTES = 16_000_000  # written at once: to open a file, memory is needed for each piece of it
-REMAP = 50  # batches
+REMAP = 10  # batches
 
 
 def base_digest(folder: Path) -> str:
@@ -121,12 +122,13 @@ def compute_dtype(model: PreTrainedModel) -> str:
 def build(model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int, split: Dataset, path: Path) -> None:
     """Write the rows of `split`, which had better be sorted by length, each with what enters block `cut`."""
     schema = Features({**split.features, "prefix": List(Value("float16"))}).arrow_schema
+    multiple = LENGTH_MULTIPLE if torch.is_autocast_enabled(model.device.type) else 1
     starts = tqdm(range(0, len(split), BUILD_ROWS), desc="frozen prefix", unit_scale=BUILD_ROWS, unit="text")
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, schema) as writer:
         tables: list[pa.Table] = []
         for start in starts:
             rows = split[start : start + BUILD_ROWS]
-            states = states_before(model, blocks[cut], pad_batch(rows, model.config.pad_token_id))
+            states = states_before(model, blocks[cut], pad_batch(rows, model.config.pad_token_id, multiple))
             prefix = [states[row, :length].flatten().numpy() for row, length in enumerate(rows["length"])]
             tables.append(pa.Table.from_pydict({**rows, "prefix": prefix}, schema=schema))
             if start + BUILD_ROWS >= len(split) or sum(table.nbytes for table in tables) >= CHUNK_BYTES:

@@ -1,11 +1,10 @@
 """Leave out what no head reads: all but the first position of an encoder's last block."""
 
-import copy
-
 import torch
 from torch.utils.hooks import RemovableHandle
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import PreTrainedModel
 
+from stages.common.attention import replace_attention
 from stages.common.model import find_blocks
 
 QUERIES = ("attention.self.query", "attention.self.query_proj", "attention.q_lin", "attention.attn.q")
@@ -33,7 +32,6 @@ def skip_unread_positions(model: PreTrainedModel) -> bool:
     _, blocks = find_blocks(model)
     modules = dict(blocks[-1].named_modules())
     narrowed = [modules[name] for name in FIRST_POSITION_SUFFICES if name in modules]
-    readers = [module for module in modules.values() if attends_by(module) == "sdpa"]
     probe = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]], device=next(model.parameters()).device)
     inputs = {"input_ids": torch.arange(5, 17, device=probe.device).view(2, 6) * probe, "attention_mask": probe}
     was_training = model.training
@@ -42,10 +40,7 @@ def skip_unread_positions(model: PreTrainedModel) -> bool:
         whole = model(**inputs).logits
         hooks = [module.register_forward_pre_hook(first_position) for module in narrowed]
         hooks += [hook for name in QUERIES if name in modules for hook in ask_once(modules[name])]
-        configs = [reader.config for reader in readers]
-        for reader in readers:
-            reader.config = copy.copy(reader.config)
-            reader.config._attn_implementation = "first_query"
+        undo = replace_attention(blocks[-1], "first_query")
         try:
             same = bool(hooks) and torch.allclose(model(**inputs).logits, whole, rtol=1e-4, atol=1e-4)
         except (IndexError, RuntimeError):
@@ -53,16 +48,9 @@ def skip_unread_positions(model: PreTrainedModel) -> bool:
         if not same:
             for hook in hooks:
                 hook.remove()
-            for reader, config in zip(readers, configs, strict=True):
-                reader.config = config
+            undo()
     model.train(was_training)
     return same
-
-
-def attends_by(module: torch.nn.Module) -> str | None:
-    """Return the way in which a module computes attention, if it is one that does."""
-    config = getattr(module, "config", None) if "Attention" in type(module).__name__ else None
-    return getattr(config, "_attn_implementation", None)
 
 
 def first_position(_: torch.nn.Module, states: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
@@ -81,24 +69,3 @@ def ask_once(query: torch.nn.Module) -> list[RemovableHandle]:
         return output.expand(-1, length[0], -1)
 
     return [query.register_forward_pre_hook(before), query.register_forward_hook(after)]
-
-
-def first_query_attention(
-    module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    scaling: float | None = None,
-    **_: object,
-) -> tuple[torch.Tensor, None]:
-    """Attend from the first position, float (batch, heads, length, size); the others' outputs are unread copies."""
-    if attention_mask is not None and attention_mask.shape[2] > 1:
-        attention_mask = attention_mask[:, :, :1]
-    states = torch.nn.functional.scaled_dot_product_attention(
-        query[:, :, :1], key, value, attn_mask=attention_mask, scale=scaling
-    )
-    return states.transpose(1, 2).expand(-1, query.shape[2], -1, -1), None
-
-
-AttentionInterface.register("first_query", first_query_attention)
