@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 
@@ -32,40 +33,25 @@ def attends_by(module: torch.nn.Module) -> str | None:
 
 
 def first_query_attention(
-    module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    scaling: float | None = None,
-    **_: object,
-) -> tuple[torch.Tensor, None]:
+    module: torch.nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **options: Any
+) -> tuple[Tensor, None]:
     """Attend from the first position, float (batch, heads, length, size); the others' outputs are unread copies."""
-    mask = None if attention_mask is None else attention_mask[:, :, :1]
-    states = attend(query[:, :, :1], key, value, mask, scaling)
+    states = attend(query[:, :, :1], key, value, None if mask is None else mask[:, :, :1], options.get("scaling"))
     return states.expand(-1, query.shape[2], -1, -1), None
 
 
 def product_attention(
-    module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    scaling: float | None = None,
-    **options: Any,
-) -> tuple[torch.Tensor, torch.Tensor | None]:
+    module: torch.nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **options: Any
+) -> tuple[Tensor, Tensor | None]:
     """Attend by plain products: on a CPU, in bfloat16, fused attention takes two to five times as long in training."""
-    causal = attention_mask is None and getattr(module, "is_causal", True)
+    causal = mask is None and getattr(module, "is_causal", True)
     if causal or query.shape[2] > LONGEST_PRODUCT or options.get("position_bias") is not None:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **options)
+        return sdpa_attention_forward(module, query, key, value, mask, **options)
     groups = query.shape[1] // key.shape[1]
-    return attend(query, repeat_kv(key, groups), repeat_kv(value, groups), attention_mask, scaling), None
+    return attend(query, repeat_kv(key, groups), repeat_kv(value, groups), mask, options.get("scaling")), None
 
 
-def attend(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scaling: float | None
-) -> torch.Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None) -> Tensor:
     """Return float (batch, length, heads, size) of a query (batch, heads, length, size); mask bool, true to attend."""
     scores = (query * (scaling or query.shape[-1] ** -0.5)) @ key.transpose(2, 3)
     if mask is not None:
