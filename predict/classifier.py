@@ -129,7 +129,7 @@ def start_session(model: Path, threads: int | None) -> onnxruntime.InferenceSess
         str(model),
         options,
         providers=["CPUExecutionProvider"],
-        disabled_optimizers=["SkipLayerNormFusion"],  # it is slower than a sum and a layer norm
+        disabled_optimizers=["SkipLayerNormFusion", "BiasGeluFusion"],  # slower than the sums apart
     )
 
 

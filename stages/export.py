@@ -27,10 +27,12 @@ from safetensors.numpy import load_file
 from scipy.stats import binomtest, bootstrap
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, pipeline
 from transformers.exporters import OnnxConfig, OnnxExporter
+from transformers.exporters.onnxruntime_fusions import fuse_for_onnxruntime
 from transformers.utils import logging as transformers_logging
 
 import predict
 from predict.classifier import FORMAT, MODELS, Classifier, file_sha256
+from stages.common.attention import replace_attention
 from stages.common.errors import UserError, run_stage
 from stages.common.model import (
     load_adapter,
@@ -119,12 +121,11 @@ def save_onnx(folder: Path) -> None:
     model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True).eval()
     external = sum(weight.nbytes for weight in model.parameters()) > PROTOBUF_LIMIT
     skip_unread_positions(model)
+    replace_attention(model, "product")
     with quiet_export():
         program = trace(model)
-    ClearMetadataAndDocStringPass()(program)  # it names files of this machine
-    onnx_ir.save(program, fp32, external_data=f"{fp32.name}.data" if external else None)
-    finish_graph(fp32)
-    with quiet_export():
+        ClearMetadataAndDocStringPass()(program)  # it names files of this machine
+        save_graph(program, fp32, external)  # for now: products of packed weights don't take their bias in int8
         quantize_dynamic(
             fp32,
             int8,
@@ -134,13 +135,15 @@ def save_onnx(folder: Path) -> None:
             use_external_data_format=external,
             extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
         )
+        fuse_for_onnxruntime(program, "cpu")
+        save_graph(program, fp32, external)
 
 
 def trace(model: PreTrainedModel) -> onnx_ir.Model:
     ids = torch.arange(5, 21).view(2, 8)
     inputs = {"input_ids": ids, "attention_mask": (ids % 8 < 6).long()}
     free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    config = OnnxConfig(dynamic=True, dynamic_shapes=dict.fromkeys(inputs, free), ort_fusions="cpu")
+    config = OnnxConfig(dynamic=True, dynamic_shapes=dict.fromkeys(inputs, free))
     return OnnxExporter().export(model, inputs, config=config).program
 
 
@@ -156,9 +159,10 @@ def quiet_export() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def finish_graph(path: Path) -> None:
-    """Name the free axes of the inputs, drop the shapes noted inside the graph, of which fusing left some wrong, and
-    take the sums out of the layer norms again."""
+def save_graph(program: onnx_ir.Model, path: Path, external: bool) -> None:
+    """Write a graph, its weights beside it if `external`: with names for the free axes of the inputs, without the
+    shapes noted inside, of which fusing leaves some wrong, and with the sums taken out of the layer norms again."""
+    onnx_ir.save(program, path, external_data=f"{path.name}.data" if external else None)
     model = onnx.load(path, load_external_data=False)
     del model.graph.value_info[:]
     for value in (*model.graph.input, *model.graph.output):

@@ -468,7 +468,7 @@ class Collator:
         batch = pad_batch({"input_ids": [row["input_ids"] for row in rows]}, self.pad_token_id, self.multiple)
         batch["labels"] = torch.tensor([int(row["label"]) for row in rows])
         if "prefix" in rows[0]:
-            states = [torch.from_numpy(row["prefix"]).view(row["length"], -1) for row in rows]
+            states = [row["prefix"].view(row["length"], -1) for row in rows]
             batch["prefix"] = torch.zeros(*batch["input_ids"].shape, states[0].shape[1])
             for row, stored in enumerate(states):
                 batch["prefix"][row, : len(stored)] = stored

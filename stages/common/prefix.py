@@ -77,7 +77,7 @@ def with_prefix(
 
 
 class PrefixRows(torch.utils.data.Dataset):
-    """Rows of a memory-mapped file, as numpy arrays.
+    """Rows of a memory-mapped file, their lists as tensors that are views of it.
 
     The file is mapped anew after every REMAP reads: what was read is then given back to the operating system, so that
     the memory in use stays the same however many rows there are.
@@ -86,7 +86,7 @@ class PrefixRows(torch.utils.data.Dataset):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.reads = 0
-        self.rows = Dataset.from_file(str(path)).with_format("numpy")
+        self.rows = Dataset.from_file(str(path)).with_format("arrow")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -98,8 +98,15 @@ class PrefixRows(torch.utils.data.Dataset):
         self.reads += 1
         if self.reads % REMAP == 0:
             del self.rows
-            self.rows = Dataset.from_file(str(self.path)).with_format("numpy")
-        return self.rows.__getitems__(rows)
+            self.rows = Dataset.from_file(str(self.path)).with_format("arrow")
+        return [
+            {name: unpack(column[0]) for name, column in zip(table.column_names, table.columns, strict=True)}
+            for table in (self.rows[row : row + 1] for row in rows)
+        ]
+
+
+def unpack(value: pa.Scalar) -> Any:
+    return torch.from_dlpack(value.values) if isinstance(value, pa.ListScalar) else value.as_py()
 
 
 def make_room(limit_bytes: int) -> None:
