@@ -1,11 +1,12 @@
 """Measure training, each variant in a process of its own, in turn.
 
 plain   Trainer and PEFT as they come: padded to max_length, float32, the base's dropout, adapters in all blocks
-whole   this pipeline with its prefix cache off: every block runs for every batch
-first   this pipeline, the prefix computed on the way
-next    this pipeline again: the prefix is there
+all     this pipeline, adapters in all blocks
+whole   this pipeline, adapters in the top blocks, its prefix cache off: every block runs for every batch
+first   the same, the prefix computed on the way
+next    the same again: the prefix is there
 
-Each round has a seed of its own. Evaluations are the same for all four, and their time is not counted.
+Each round has a seed of its own. Evaluations are the same for all five, and their time is not counted.
 
 Run: python -m bench.train [--rows N] [--rounds N], after `dvc repro tokenize`
      python -m bench.train --growth    for time and memory of this pipeline as rows and lengths grow
@@ -49,7 +50,8 @@ from stages.common.params import Params, load_params
 from stages.common.references import resolve_model
 from stages.common.tokens import label_names, read_split
 
-VARIANTS = ("plain", "whole", "first", "next")
+VARIANTS = ("plain", "all", "whole", "first", "next")
+TOP_LAYERS = 3  # that have adapters in the last three variants
 GROWTH = ((1000, 64), (2000, 64), (20000, 64), (1000, 128), (1000, 256))  # rows, most tokens of each; one epoch
 COUNTED_ROWS = 64  # on which the operations of a variant are counted, by a run that is not timed
 VALIDATION_ROWS, COUNTED_VALIDATION_ROWS = 400, 8  # evenly chosen
@@ -198,7 +200,8 @@ def measure(chosen: argparse.Namespace) -> dict:
             "prefix_cache_gb": 0 if chosen.variant == "whole" else params.train.prefix_cache_gb,
         }
         model, head = load_base(base_folder, label_names(train))
-        model, lowest = train_lora.add_adapters(model, params.lora, head)
+        lora = params.lora.model_copy(update={"layers": "all" if chosen.variant == "all" else TOP_LAYERS})
+        model, lowest = train_lora.add_adapters(model, lora, head)
         digest = prefix.base_digest(base_folder)
         train_lora.early_stopping = lambda _: [watch]
         with tempfile.TemporaryDirectory() as folder, suppress(UserError) if chosen.count else nullcontext():

@@ -125,7 +125,7 @@ def save_onnx(folder: Path) -> None:
     with quiet_export():
         program = trace(model)
         ClearMetadataAndDocStringPass()(program)  # it names files of this machine
-        save_graph(program, fp32, external)  # for now: products of packed weights don't take their bias in int8
+        save_graph(program, fp32, external)  # not fused yet: in int8, packed products take no bias
         quantize_dynamic(
             fp32,
             int8,
