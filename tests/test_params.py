@@ -31,7 +31,7 @@ def test_every_mistake_in_every_section_is_named_at_once(tmp_path: Path):
         ("max_length: 256", "max_length: 256.5"),
         ("dropout: 0.0", "dropout: 1.5"),
         ("dtype: auto", "dtype: float64"),
-        ("layers: 3", "layers: top"),
+        ("layers: all", "layers: top"),
         ("max_logit_difference: 0.0001", "max_logit_difference: .nan"),
     )
     path.write_text(path.read_text() + "lorra:\n  r: 8\n")
