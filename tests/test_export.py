@@ -15,11 +15,11 @@ from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
 from transformers import pipeline
 
-from predict.classifier import Classifier, file_sha256
+from predict.classifier import MODELS, Classifier, file_sha256, start_session
 from stages.common.errors import UserError
 from stages.common.params import load_params
 from stages.common.tokens import read_split
-from stages.export import check_parity, compare_decisions
+from stages.export import check_parity, compare_decisions, save_onnx
 
 
 @pytest.fixture
@@ -122,6 +122,20 @@ def test_all_forms_give_the_same_calibrated_probabilities(reproduced: Clone):
     np.testing.assert_allclose(from_pipeline, expected, atol=2e-3)  # the trained logits come from a float16 prefix
     np.testing.assert_allclose(Classifier(exported, "fp32").probabilities(texts), from_pipeline, atol=1e-5)
     np.testing.assert_allclose(Classifier(exported, "int8").probabilities(texts), from_pipeline, atol=5e-2)
+
+
+def test_weights_too_large_for_one_file_stand_beside_it(exported: Path, monkeypatch: pytest.MonkeyPatch):
+    batch = {"input_ids": np.array([[2, 5, 6, 3]]), "attention_mask": np.ones((1, 4), dtype=np.int64)}
+
+    def logits() -> list[np.ndarray]:
+        return [start_session(exported / name, 1).run(["logits"], batch)[0] for name in MODELS.values()]
+
+    in_one = logits()
+    shutil.rmtree(exported / "onnx")
+    monkeypatch.setattr("stages.export.PROTOBUF_LIMIT", 0)
+    save_onnx(exported)
+    assert all((exported / f"{name}.data").is_file() for name in MODELS.values())
+    np.testing.assert_allclose(logits(), in_one, atol=1e-6)
 
 
 def test_the_manifest_names_every_file(reproduced: Clone):
