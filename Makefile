@@ -4,7 +4,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process would spend ten seconds on compiling its libraries
 
-.PHONY: help setup repro test lint bench lock
+.PHONY: help setup repro test lint docs bench lock
 .DEFAULT_GOAL := help
 
 help: ## Show what each target does
@@ -27,6 +27,9 @@ lint: setup ## Check format, style and types
 	ruff format --check .
 	ruff check .
 	mypy
+
+docs: setup ## Write the pages of docs/ that are made from the code
+	python -m stages.common.params > docs/params.md
 
 bench: setup ## Measure training and prediction against the plain libraries (slow)
 	dvc repro --quiet

@@ -104,12 +104,12 @@ def start_torch(exported: Path, _: str) -> Answer:
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    from predict.clean import clean_text
+    from predict.text import clean_text
+    from stages.common.first_position import skip_unread_positions
+    from stages.common.inference import pad_batch
     from stages.common.memory import keep_freed_memory
-    from stages.common.model import pad_batch
     from stages.common.params import TokenizeParams
     from stages.common.tokenizer import encode_texts
-    from stages.common.unread import skip_unread_positions
 
     manifest = json.loads((exported / "manifest.json").read_text())["tokenize"]
     params = TokenizeParams(**{name: manifest[name] for name in TokenizeParams.model_fields})

@@ -21,10 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -41,14 +39,17 @@ from transformers import (
     set_seed,
 )
 
-from stages import train_lora
-from stages.common import prefix
-from stages.common.bfloat16 import use_bfloat16
 from stages.common.errors import UserError
-from stages.common.model import load_base, pad_batch
+from stages.common.inference import pad_batch
+from stages.common.model import load_base
 from stages.common.params import Params, load_params
 from stages.common.references import resolve_model
-from stages.common.tokens import label_names, read_split
+from stages.common.splits import label_names, read_split
+from stages.train_lora import prefix
+from stages.train_lora.adapters import add_adapters
+from stages.train_lora.bfloat16 import use_bfloat16
+from stages.train_lora.evaluations import ValidationMetrics
+from stages.train_lora.fit import fit
 
 VARIANTS = ("plain", "all", "whole", "first", "next")
 TOP_LAYERS = 3  # that have adapters in the last three variants
@@ -112,48 +113,34 @@ def run_apart(variant: str, cache: str, *options: str | int) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-class Clock:
-    """Counts the seconds, and in `operations` those of matrix products and attention, that training takes."""
+class Clock(TrainerCallback):
+    """Counts the seconds and, if asked, the operations of matrix products and attention, evaluations left out.
+
+    Notes when the first step begins, and how accurate the model was after how many seconds.
+    """
 
     def __init__(self, count: bool) -> None:
         self.started = time.perf_counter()
-        self.paused = 0.0
+        self.left_out = 0.0
         self.counter = FlopCounterMode(display=False)
         self.uncounted = 0
+        self.first_step = 0.0
+        self.evaluations: list[tuple[float, float]] = []
         if count:
             self.counter.__enter__()
 
     def seconds(self) -> float:
-        return time.perf_counter() - self.started - self.paused
+        return time.perf_counter() - self.started - self.left_out
 
     def operations(self) -> int:
         return self.counter.get_total_flops() - self.uncounted
 
-    def stopped(self, function: Callable, unless: Callable[..., bool] = lambda *_: False) -> Callable:
-        """Return a function whose time and operations are left out."""
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if unless(*args):
-                return function(*args, **kwargs)
-            seconds, operations = self.seconds(), self.operations()
-            result = function(*args, **kwargs)
-            self.paused += self.seconds() - seconds
-            self.uncounted += self.operations() - operations
-            return result
-
-        return call
-
-
-class Watch(TrainerCallback):
-    """Notes when the first step begins, and how accurate the model was when."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.first_step = 0.0
-        self.evaluations: list[tuple[float, float]] = []
-
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         self.first_step = self.first_step or time.time()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        if control.should_evaluate:
+            self.before = self.seconds(), self.operations()
 
     def on_evaluate(
         self,
@@ -163,7 +150,13 @@ class Watch(TrainerCallback):
         metrics: dict[str, float],
         **_: object,
     ) -> None:
-        self.evaluations.append((self.clock.seconds(), metrics["eval_accuracy"]))
+        seconds, operations = self.before
+        self.left_out += self.seconds() - seconds
+        self.uncounted += self.operations() - operations
+        self.evaluations.append((seconds, metrics["eval_accuracy"]))
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        self.total = self.seconds(), self.operations()
 
 
 def measure(chosen: argparse.Namespace) -> dict:
@@ -186,11 +179,9 @@ def measure(chosen: argparse.Namespace) -> dict:
     base_folder = resolve_model(params.model.base, "model.base")
     set_seed(chosen.seed)
     clock = Clock(chosen.count)
-    watch = Watch(clock)
-    Trainer.evaluate, Trainer.predict = clock.stopped(Trainer.evaluate), clock.stopped(Trainer.predict)
-    prefix.with_prefix = clock.stopped(prefix.with_prefix, unless=lambda *args: len(args[3]) == len(train))
+    validation_prefix_s = 0.0
     if chosen.variant == "plain":
-        train_plain(base_folder, train, validation, params, chosen, watch)
+        train_plain(base_folder, train, validation, params, chosen, clock)
     else:
         changes = {
             "epochs": chosen.epochs,
@@ -201,20 +192,21 @@ def measure(chosen: argparse.Namespace) -> dict:
         }
         model, head = load_base(base_folder, label_names(train))
         lora = params.lora.model_copy(update={"layers": "all" if chosen.variant == "all" else TOP_LAYERS})
-        model, lowest = train_lora.add_adapters(model, lora, head)
+        model, lowest = add_adapters(model, lora, head)
         digest = prefix.base_digest(base_folder)
-        train_lora.early_stopping = lambda _: [watch]
         with tempfile.TemporaryDirectory() as folder, suppress(UserError) if chosen.count else nullcontext():
             ours = params.train.model_copy(update=changes)
-            train_lora.fit(model, lowest, train, validation, ours, digest, Path(folder))
-    seconds = clock.seconds()
+            fitted = fit(model, lowest, train, validation, ours, digest, Path(folder), callbacks=[clock])
+            validation_prefix_s = fitted.prefix_seconds[1]
+    seconds, operations = clock.total
+    seconds -= validation_prefix_s
     return {
         "seconds": seconds,
         "rows_per_second": chosen.epochs * chosen.rows / seconds,
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-        "first_step": watch.first_step - chosen.started,
-        "evaluations": watch.evaluations,
-        "operations": clock.operations(),
+        "first_step": clock.first_step - chosen.started,
+        "evaluations": clock.evaluations,
+        "operations": operations,
     }
 
 
@@ -223,7 +215,7 @@ def cut(row: dict, tokens: int) -> dict:
 
 
 def train_plain(
-    base_folder: Path, train: Dataset, validation: Dataset, params: Params, chosen: argparse.Namespace, watch: Watch
+    base_folder: Path, train: Dataset, validation: Dataset, params: Params, chosen: argparse.Namespace, clock: Clock
 ) -> None:
     model = AutoModelForSequenceClassification.from_pretrained(base_folder, num_labels=len(label_names(train)))
     lora = LoraConfig(task_type="SEQ_CLS", r=params.lora.r, lora_alpha=params.lora.alpha, lora_dropout=0.1)
@@ -257,8 +249,8 @@ def train_plain(
             train_dataset=train,
             eval_dataset=validation,
             data_collator=collate,
-            compute_metrics=train_lora.ValidationMetrics(),
-            callbacks=[watch],
+            compute_metrics=ValidationMetrics(),
+            callbacks=[clock],
         )
         trainer.train()
 

@@ -16,8 +16,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from predict import files
 from predict.errors import PredictError
+from predict.readers import FORMATS, open_sources
+from predict.writers import DECIMALS
 
 if TYPE_CHECKING:
     from predict.classifier import Classifier
@@ -59,7 +60,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--text-column", default="text", metavar="NAME", help="where the text stands (default: text)")
     parser.add_argument(
         "--input-format",
-        choices=sorted(set(files.FORMATS.values())),
+        choices=sorted(set(FORMATS.values())),
         help="of all inputs (default: by suffix; txt from standard input)",
     )
     parser.add_argument("--model", type=Path, metavar="FOLDER", help="the exported folder (default: the nearest one)")
@@ -108,7 +109,7 @@ def predict_texts(chosen: argparse.Namespace) -> None:
             result = {
                 "text": text,
                 "predicted_label": label,
-                "predicted_probability": round(probability, files.DECIMALS),
+                "predicted_probability": round(probability, DECIMALS),
             }
             print(json.dumps(result, ensure_ascii=False))
         else:
@@ -117,7 +118,7 @@ def predict_texts(chosen: argparse.Namespace) -> None:
 
 def predict_inputs(chosen: argparse.Namespace) -> None:
     """Write the rows of the inputs with their predictions."""
-    sources = files.open_sources(chosen.input, chosen.text_column, chosen.input_format)
+    sources = open_sources(chosen.input, chosen.text_column, chosen.input_format)
     output = None if chosen.output in (None, "-") else Path(chosen.output)
     if output and any(source.path and output.resolve() == source.path.resolve() for source in sources):
         raise PredictError(f"{output} is an input: --output names another file")

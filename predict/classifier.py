@@ -16,9 +16,8 @@ import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
-from predict.clean import clean_text
 from predict.errors import PredictError
-from predict.truncate import truncate
+from predict.text import clean_text, truncate
 
 MODELS = {"int8": "onnx/model_int8.onnx", "fp32": "onnx/model.onnx"}
 FORMAT = 1  # of manifest.json

@@ -10,10 +10,10 @@ from typing import Any, BinaryIO
 
 from tqdm import tqdm
 
-from predict import files
 from predict.classifier import BATCH_TOKENS, Classifier, softmax
 from predict.errors import PredictError
-from predict.files import JsonlWriter, Row, Source
+from predict.readers import CHUNK_BYTES, CHUNK_ROWS, Row, Source, read_chunks
+from predict.writers import DECIMALS, JsonlWriter, make_writer
 
 NAMED_ROWS = 20  # at most, of the rows with an error, on standard error
 
@@ -29,11 +29,11 @@ def predict_files(classifier: Classifier, sources: list[Source], output: Path | 
         PredictError: when the output can't be written; nothing is then at its place.
     """
     identity = job_identity(classifier, sources, output, options)
-    writer = files.make_writer(output, sources)
+    writer = make_writer(output, sources)
     sink = PartialFile(output, identity, writer.head) if output else StandardOutput()
     progress = Progress(sources, sink.rows)
     try:
-        for rows in files.read_chunks(sources, skip=sink.rows):
+        for rows in read_chunks(sources, skip=sink.rows):
             predict_chunk(classifier, rows, progress)
             bad = [row for row in rows if row.error]
             progress.name_rows(bad[: max(0, NAMED_ROWS - sink.bad)])
@@ -64,7 +64,7 @@ def job_identity(
         "inputs": [[str(path.resolve()), state.st_size, state.st_mtime_ns] for path, state in found],
         "output": str(output),
         "model": classifier.identity,
-        "sizes": [files.CHUNK_ROWS, files.CHUNK_BYTES, BATCH_TOKENS],
+        "sizes": [CHUNK_ROWS, CHUNK_BYTES, BATCH_TOKENS],
     }
 
 
@@ -80,7 +80,7 @@ def predict_chunk(classifier: Classifier, rows: list[Row], progress: "Progress")
     probabilities = softmax(classifier.logits([ids for ids in encoded if ids], progress.done))
     for row, found in zip(good, probabilities, strict=True):
         row.label = classifier.labels[int(found.argmax())]
-        row.probability = round(float(found.max()), files.DECIMALS)
+        row.probability = round(float(found.max()), DECIMALS)
 
 
 class Progress:

@@ -17,8 +17,8 @@ from stages.common.outputs import whole_output, write_json
 from stages.common.params import TokenizeParams, load_params
 from stages.common.paths import stage_paths
 from stages.common.references import resolve_model
+from stages.common.splits import SPLITS, split_path, token_features
 from stages.common.tokenizer import encode_texts, load_tokenizer
-from stages.common.tokens import SPLITS, split_path, token_features
 
 CHUNK_ROWS = 1000  # texts tokenized at once: bounds memory
 

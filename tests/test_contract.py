@@ -1,38 +1,53 @@
-"""dvc.yaml, params.yaml, the code and the README say the same."""
+"""dvc.yaml, the code and the docs say the same."""
 
 import ast
 import importlib
 import inspect
-import io
-import json
-import re
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import REPOSITORY
 from pydantic import BaseModel
 from ruamel.yaml import YAML
+from tiny import REPOSITORY, Clone, edit_params
 
 from stages.common import params as schema
+from stages.common.decisive import NO_EFFECT
+from stages.common.params import as_markdown
 
 PIPELINE = YAML(typ="safe").load(REPOSITORY / "dvc.yaml")
 STAGES = ["prepare-data", "tokenize", "train-lora", "evaluate", "export"]
 SCHEMA = Path("stages/common/params.py")  # rejects or accepts, and so can't change an output
+ALLOWED_IMPORTS = {  # of each package, what it may import beside itself
+    "predict": set(),
+    "scoring": set(),
+    "stages": {"predict", "scoring"},
+    "bench": {"predict", "scoring", "stages"},
+}
 
 
-def module_path(name: str) -> Path:
-    return Path(name.replace(".", "/") + ".py")
+def module_files(name: str) -> set[Path]:
+    """Return the files behind a module's name: a package has two."""
+    path = Path(name.replace(".", "/"))
+    return {file for file in (path.with_suffix(".py"), path / "__init__.py") if (REPOSITORY / file).exists()}
+
+
+def entry(stage: str) -> Path:
+    module = PIPELINE["stages"][stage]["cmd"].removeprefix("python -m ")
+    path = Path(module.replace(".", "/"))
+    return path / "__main__.py" if (REPOSITORY / path).is_dir() else path.with_suffix(".py")
 
 
 def imported(path: Path) -> set[Path]:
     """Return the modules of this repository that a file imports, by any of the forms of `import`."""
     names = set()
-    for node in ast.walk(ast.parse((REPOSITORY / path).read_text())):
+    for node in ast.walk(ast.parse((REPOSITORY / path).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return {module_path(name) for name in names if (REPOSITORY / module_path(name)).exists()}
+    return {file for name in names for file in module_files(name)} - {path}
 
 
 def import_closure(path: Path) -> set[Path]:
@@ -41,88 +56,115 @@ def import_closure(path: Path) -> set[Path]:
         path = waiting.pop()
         found.add(path)
         waiting |= imported(path) - found
-    return found
+    return {path for path in found if (REPOSITORY / path).stat().st_size}  # an empty __init__.py decides nothing
 
 
-def sections_read(path: Path) -> set[str]:
-    """Return the sections that a stage takes from the params, as attributes of the name `params`."""
-    read = set()
-    for node in ast.walk(ast.parse((REPOSITORY / path).read_text())):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "params":
-            read.add(node.attr)
-    return read & set(schema.Params.model_fields)
+def python_files(folder: Path) -> set[Path]:
+    return {path.relative_to(REPOSITORY) for path in (REPOSITORY / folder).rglob("*.py") if path.stat().st_size}
 
 
 def declared_code(stage: str) -> set[Path]:
-    return {Path(path) for path in PIPELINE["stages"][stage]["deps"] if path.endswith(".py")}
+    paths = [Path(path) for path in PIPELINE["stages"][stage]["deps"]]
+    code = {path for path in paths if path.suffix == ".py"}
+    return code.union(*(python_files(path) for path in paths if path.parts[0] in ("stages", "predict", "scoring")))
 
 
-def test_stages_stand_in_order():
+def declared_params(stage: str) -> set[str]:
+    """Return the dotted keys of a stage; a whole section stands for all of its keys."""
+    keys = set()
+    for name in PIPELINE["stages"][stage]["params"]:
+        section: Any = schema.Params.model_fields[name.partition(".")[0]].annotation
+        keys |= {name} if "." in name else {f"{name}.{key}" for key in section.model_fields}
+    return keys
+
+
+def test_stages_stand_in_order() -> None:
     assert list(PIPELINE["stages"]) == STAGES
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_declares_the_code_it_imports(stage: str):
-    module = module_path(f"stages.{stage.replace('-', '_')}")
-    assert PIPELINE["stages"][stage]["cmd"] == f"python -m stages.{module.stem}"
-    copied = (
-        {path.relative_to(REPOSITORY) for path in (REPOSITORY / "predict").glob("*.py")} if stage == "export" else set()
-    )
-    assert declared_code(stage) == (import_closure(module) | copied) - {SCHEMA}
+def test_a_stage_declares_the_code_it_imports(stage: str) -> None:
+    assert PIPELINE["stages"][stage]["cmd"] == f"python -m stages.{stage.replace('-', '_')}"
+    copied = python_files(Path("predict")) if stage == "export" else set()
+    assert declared_code(stage) == (import_closure(entry(stage)) | copied) - {SCHEMA}
+
+
+def test_imports_go_down_only() -> None:
+    for package, allowed in ALLOWED_IMPORTS.items():
+        for path in python_files(Path(package)):
+            packages = {file.parts[0] for file in imported(path)}
+            assert packages <= {package, *allowed}, path
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_declares_the_params_it_reads(stage: str):
-    module = module_path(f"stages.{stage.replace('-', '_')}")
-    assert set(PIPELINE["stages"][stage]["params"]) == sections_read(module)
+def test_stages_do_not_import_stages(stage: str) -> None:
+    own = entry(stage).parent if entry(stage).name == "__main__.py" else entry(stage)
+    for path in import_closure(entry(stage)):
+        inside = path == own or own in path.parents
+        assert inside or path.parts[0] in ("predict", "scoring") or path.parts[:2] == ("stages", "common"), path
+
+
+class Recorder:
+    """Stands for a section of the params and notes which of its keys are read."""
+
+    def __init__(self, name: str, section: BaseModel, read: set[str]) -> None:
+        self._name, self._section, self._read = name, section, read
+
+    def __getattr__(self, key: str) -> Any:
+        if key in type(self._section).model_fields:
+            self._read.add(f"{self._name}.{key}")
+        return getattr(self._section, key)
+
+    def model_dump(self, exclude: Collection[str] = ()) -> dict[str, Any]:
+        self._read.update(f"{self._name}.{key}" for key in type(self._section).model_fields if key not in exclude)
+        return self._section.model_dump(exclude=set(exclude))
+
+
+@pytest.fixture
+def read_by(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Give a function that runs a stage in a clone and returns the dotted keys that it reads."""
+    edit_params(clone.folder, **{"data.split": "blocked", "data.block_rows": 5})  # or block_rows is not read
+    monkeypatch.chdir(clone.folder)
+
+    def run(stage: str) -> set[str]:
+        module = importlib.import_module(f"stages.{stage.replace('-', '_')}" + ".__main__" * (stage != "tokenize"))
+        read: set[str] = set()
+
+        def recorded() -> Any:
+            params = schema.load_params()
+            sections = {name: Recorder(name, getattr(params, name), read) for name in type(params).model_fields}
+            return type("RecordedParams", (), sections)()
+
+        monkeypatch.setattr(module, "load_params", recorded)
+        module.main()
+        return read
+
+    return run
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_stages_do_not_import_stages(stage: str):
-    module = module_path(f"stages.{stage.replace('-', '_')}")
-    assert {path.parent for path in import_closure(module) - {module}} <= {Path("stages/common"), Path("predict")}
+def test_a_stage_declares_the_params_it_reads(stage: str, read_by: Any) -> None:
+    without_effect = {f"train.{key}" for key in NO_EFFECT}
+    assert read_by(stage) - without_effect == declared_params(stage)
 
 
-def test_the_schema_only_accepts_or_rejects():
+def test_the_schema_only_accepts_or_rejects() -> None:
     sections = [item for _, item in inspect.getmembers(schema, inspect.isclass) if issubclass(item, BaseModel)]
     fields = [(section, name) for section in sections for name in section.model_fields]
     assert len(fields) > 30
     assert [name for section, name in fields if not section.model_fields[name].is_required()] == []
 
 
-def test_the_params_are_written_as_dvc_writes_them():
-    written = io.StringIO()  # or `dvc exp run -S` would change more lines than the one asked for
-    yaml = YAML()
-    yaml.dump(yaml.load(text := (REPOSITORY / "params.yaml").read_text()), written)
-    assert written.getvalue() == text
-
-
-def test_all_results_but_metrics_and_plots_stay_out_of_git():
+def test_all_results_but_metrics_and_plots_stay_out_of_git() -> None:
     ignored = (REPOSITORY / ".gitignore").read_text().split()
-    for entry in PIPELINE["stages"].values():
-        assert all(f"/{path}" in ignored for path in entry["outs"])
+    for stage in PIPELINE["stages"].values():
+        assert all(f"/{path}" in ignored for path in stage["outs"])
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_module_is_importable_without_running(stage: str):
-    importlib.import_module(f"stages.{stage.replace('-', '_')}")
+@pytest.mark.parametrize("path", sorted(map(str, python_files(Path("stages")) | python_files(Path("scoring")))))
+def test_every_module_is_importable_without_running(path: str) -> None:
+    importlib.import_module(path.removesuffix(".py").replace("/", "."))
 
 
-def test_the_readme_explains_every_param():
-    explained = set()
-    for line in (REPOSITORY / "README.md").read_text().splitlines():
-        if line.startswith("| `"):
-            explained |= {name for name in line.split("|")[1].replace("`", "").replace(",", " ").split() if "." in name}
-    wanted = {
-        f"{section}.{name}"
-        for section, field in schema.Params.model_fields.items()
-        for name in field.annotation.model_fields
-    }
-    assert explained == wanted
-
-
-def test_the_readme_quotes_the_committed_scores():
-    readme = (REPOSITORY / "README.md").read_text()
-    scores = json.loads((REPOSITORY / "metrics/evaluate.json").read_text())
-    quoted = dict(re.findall(r"^\| (accuracy|f1) \| ([\d.]+) \|", readme, flags=re.MULTILINE))
-    assert quoted == {name: str(scores[name]) for name in ("accuracy", "f1")}
+def test_the_page_of_params_is_that_of_the_schema() -> None:
+    assert (REPOSITORY / "docs/params.md").read_text(encoding="utf-8") == as_markdown()

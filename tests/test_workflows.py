@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import REPOSITORY, Clone, edit_params, make_clone, save_base_model, write_csv
 from ruamel.yaml import YAML
+from tiny import REPOSITORY, Clone, edit_params, make_clone, save_base_model, write_csv
 
 from stages.common.errors import MissingInput
 from stages.common.paths import stage_paths
@@ -30,7 +30,7 @@ def results(clone: Clone) -> dict[str, str]:
     return {name: clone.read(name) for name in names}
 
 
-def test_the_pipeline_leaves_exactly_what_it_declares(reproduced: Clone):
+def test_the_pipeline_leaves_exactly_what_it_declares(reproduced: Clone) -> None:
     pipeline = YAML(typ="safe").load(REPOSITORY / "dvc.yaml")
     declared = set()
     for entry in pipeline["stages"].values():
@@ -56,20 +56,20 @@ def test_the_pipeline_leaves_exactly_what_it_declares(reproduced: Clone):
     ]
 
 
-def test_nothing_runs_twice(clone: Clone):
+def test_nothing_runs_twice(clone: Clone) -> None:
     clone.run("env", "--chdir=models/export", "-u", "PYTHONDONTWRITEBYTECODE", sys.executable, "-m", "predict", "good")
     assert "up to date" in clone.run("dvc", "status")
     assert ran(clone.run("dvc", "repro")) == []
 
 
-def test_two_clean_clones_give_the_same_lock(reproduced: Clone, base_model: Path, tmp_path: Path):
+def test_two_clean_clones_give_the_same_lock(reproduced: Clone, base_model: Path, tmp_path: Path) -> None:
     other = make_clone(tmp_path / "other", base_model)
     other.run("dvc", "repro")
     for name, text in results(other).items():
         assert text.splitlines() == results(reproduced)[name].splitlines(), name
 
 
-def test_no_output_names_the_place_it_was_made_in(reproduced: Clone, base_model: Path):
+def test_no_output_names_the_place_it_was_made_in(reproduced: Clone, base_model: Path) -> None:
     edges = [reproduced.folder, Path(sys.prefix), Path.home()]
     for folder in ("data/prepared", "data/tokenized", "models", "metrics"):
         for path in (reproduced.folder / folder).rglob("*"):
@@ -78,7 +78,7 @@ def test_no_output_names_the_place_it_was_made_in(reproduced: Clone, base_model:
                 assert not any(str(edge).encode() in content for edge in edges if str(edge) != "/"), path
 
 
-def test_an_experiment_reruns_training_and_what_follows_only(clone: Clone):
+def test_an_experiment_reruns_training_and_what_follows_only(clone: Clone) -> None:
     edit_params(clone.folder, **{"export.onnx": False})
     clone.commit("Leave out ONNX, for speed")
     output = clone.run("dvc", "exp", "run", "--name", "rank-4", "-S", "lora.r=4")
@@ -99,7 +99,7 @@ def test_an_experiment_reruns_training_and_what_follows_only(clone: Clone):
     assert "trainable_parameters" in clone.run("dvc", "metrics", "diff", "main")
 
 
-def test_a_queue_of_experiments(clone: Clone):
+def test_a_queue_of_experiments(clone: Clone) -> None:
     clone.run("dvc", "exp", "run", "-S", "evaluate.batch_size=4,8", "--queue")
     clone.run("dvc", "queue", "start", "--jobs", "1")
     wait_for_queue(clone)
@@ -122,7 +122,7 @@ def wait_for_queue(clone: Clone, minutes: float = 2) -> None:
 
 
 @pytest.mark.parametrize("start", [("dvc", "repro"), ("dvc", "exp", "run")])
-def test_wrong_params_stop_the_first_stage_and_undoing_them_costs_nothing(clone: Clone, start: tuple[str, ...]):
+def test_wrong_params_stop_the_first_stage_and_undoing_them_costs_nothing(clone: Clone, start: tuple[str, ...]) -> None:
     before = results(clone)
     good = clone.read("params.yaml")
     wrong = good.replace("  r: 8", "  r: 0").replace("  batch_size: 16", "  batch: 16").replace("head_tail", "middle")
@@ -142,7 +142,7 @@ def test_wrong_params_stop_the_first_stage_and_undoing_them_costs_nothing(clone:
     assert (clone.folder / "models/export/model.safetensors").exists()
 
 
-def test_changed_data_is_noticed_and_bad_data_stops_it(clone: Clone):
+def test_changed_data_is_noticed_and_bad_data_stops_it(clone: Clone) -> None:
     path = clone.folder / "data/raw/tiny.csv"
     good = path.read_text()
     path.write_text(good.replace(",1\n", ",5\n", 1))
@@ -152,7 +152,7 @@ def test_changed_data_is_noticed_and_bad_data_stops_it(clone: Clone):
     assert ran(clone.run("dvc", "repro")) == []
 
 
-def test_a_missing_input_names_the_stage_that_makes_it(clone: Clone, monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_input_names_the_stage_that_makes_it(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(clone.folder / "models/adapter")
     monkeypatch.chdir(clone.folder)
     with pytest.raises(
@@ -161,7 +161,7 @@ def test_a_missing_input_names_the_stage_that_makes_it(clone: Clone, monkeypatch
         stage_paths("evaluate")
 
 
-def test_the_export_runs_without_this_repository(reproduced: Clone, base_model: Path, tmp_path: Path):
+def test_the_export_runs_without_this_repository(reproduced: Clone, base_model: Path, tmp_path: Path) -> None:
     program = f"""
 import json
 from peft import PeftModel
@@ -184,7 +184,7 @@ print(json.dumps([merged, logits.tolist()]))
     assert merged[0]["positive"] > merged[1]["positive"]
 
 
-def test_more_than_two_classes_and_a_decoder(clone: Clone, tmp_path: Path):
+def test_more_than_two_classes_and_a_decoder(clone: Clone, tmp_path: Path) -> None:
     words, signs = ["red", "green", "blue"], ["good", "bad", "film"]
     rows = []
     for number in range(300):

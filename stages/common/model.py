@@ -5,11 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
-from datasets import Dataset
 from peft import PeftModel
-from tqdm import tqdm
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
@@ -22,8 +19,6 @@ from transformers.utils import logging
 from stages.common.errors import UserError
 from stages.common.memory import keep_freed_memory
 from stages.common.tokenizer import load_tokenizer
-
-PARITY_ROWS = 64
 
 
 def load_base(
@@ -152,53 +147,3 @@ def save_adapter(model: PeftModel, folder: Path, base: str) -> None:
         if isinstance(value, list):
             config[name] = sorted(value)
     config_path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
-
-
-def parity_rows(split: Dataset) -> Dataset:
-    """Return PARITY_ROWS rows of a split, from its shortest to its longest, to compare forms of a model on."""
-    places = np.linspace(0, len(split) - 1, min(PARITY_ROWS, len(split))).astype(int)
-    return split.select(np.argsort(split["length"], kind="stable")[places])
-
-
-def longest_first(split: Dataset) -> np.ndarray:
-    """Return the places of a split's rows from the longest to the shortest.
-
-    In this order each batch fits into the memory of the one before, and running out of memory happens at once or never.
-    In the opposite one no freed block is large enough for the next batch, and the process grows threefold.
-    """
-    return np.argsort(-np.asarray(split["length"]), kind="stable")
-
-
-def pad_batch(rows: dict[str, list], pad_token_id: int, multiple: int = 1) -> dict[str, torch.Tensor]:
-    """Return input_ids and attention_mask, int64 (batch, length), of rows with `input_ids`; padding stands right.
-
-    The length is that of the longest row, rounded up to a multiple.
-    """
-    length = -(-max(map(len, rows["input_ids"])) // multiple) * multiple
-    ids = np.full((len(rows["input_ids"]), length), pad_token_id)
-    mask = np.zeros_like(ids)
-    for row, tokens in enumerate(rows["input_ids"]):
-        ids[row, : len(tokens)] = tokens
-        mask[row, : len(tokens)] = 1
-    return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
-
-
-def predict_logits(model: PreTrainedModel, split: Dataset, batch_size: int, progress: str | None = None) -> np.ndarray:
-    """Return the logits of every row of a tokenized split, float32 (n, classes), in its order.
-
-    Batches hold rows of near-equal length, so that padding costs little.
-    """
-    device = next(model.parameters()).device
-    order = longest_first(split)
-    logits: np.ndarray | None = None
-    with torch.inference_mode(), tqdm(total=len(order), desc=progress, unit="text", disable=progress is None) as bar:
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            batch = pad_batch(split[rows], model.config.pad_token_id)
-            output = model(**{name: tensor.to(device) for name, tensor in batch.items()}).logits.float().cpu().numpy()
-            if logits is None:
-                logits = np.zeros((len(order), output.shape[1]), dtype=np.float32)
-            logits[rows] = output
-            bar.update(len(rows))
-    assert logits is not None, "a split has rows: prepare-data sees to it"
-    return logits

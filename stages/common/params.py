@@ -32,79 +32,126 @@ Labels = Annotated[dict[str | int | bool | float, Text], AfterValidator(_several
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class DataParams(Section):
-    source: Text | Names  # references, see references.py
-    filter: Text | None  # rows to keep, as a pandas query over the columns of the source
+    source: Text | Names
+    """Where the rows are: `package:NAME/PATH`, `hub:OWNER/NAME@COMMIT`, a path or pattern, or a list of these."""
+    filter: Text | None
+    """Rows to keep, as a pandas query over the columns; null keeps all."""
     text_column: Text
+    """The column with the text."""
     label_column: Text
-    labels: Labels | None  # value in the file: class name; null takes the values as names
-    near_duplicate_similarity: Annotated[
-        float, Field(gt=0, le=1)
-    ]  # shared word 5-grams, a fraction of the shorter text
+    """The column with the label."""
+    labels: Labels | None
+    """Value in the file and the class it means, in the order of the classes; null takes the sorted values."""
+    near_duplicate_similarity: Annotated[float, Field(gt=0, le=1)]
+    """Two texts are copies when they share this fraction of the shorter one's word 5-grams."""
     split: Literal["blocked", "random"]
-    block_rows: Count  # neighbouring rows of one label that `blocked` keeps in one split
-    train_rows: Count | None  # null takes all that validation and test leave
+    """`blocked` keeps neighbouring rows of a label in one split, `random` doesn't."""
+    block_rows: Count
+    """How many neighbours `blocked` keeps together."""
+    train_rows: Count | None
+    """Rows to train on; null takes all that validation and test leave."""
     validation_rows: Count
+    """Rows that the best evaluation and the temperature are chosen on."""
     test_rows: Count
+    """Rows that the model is judged on."""
     seed: Seed
+    """Decides which rows go where."""
 
 
 class ModelParams(Section):
-    base: Text  # a reference, see references.py
-    load_in_4bit: bool  # the blocks' linear weights as NF4, through bitsandbytes: arxiv.org/abs/2305.14314
+    base: Text
+    """The base model: a reference, as for `data.source`."""
+    load_in_4bit: bool
+    """Round the linear weights of the base's blocks to 4 bits (NF4, arxiv.org/abs/2305.14314); on a GPU they stay in
+    them while training."""
 
 
 class TokenizeParams(Section):
-    max_length: Annotated[int, Field(ge=8)]  # tokens, special ones included
-    truncation: Literal["head", "tail", "head_tail"]  # which end of a longer text is kept
-    head_fraction: Fraction  # of the tokens kept, with head_tail
+    max_length: Annotated[int, Field(ge=8)]
+    """Tokens kept of a text, special ones included."""
+    truncation: Literal["head", "tail", "head_tail"]
+    """Which part of a longer text is kept: its start, its end, or both."""
+    head_fraction: Fraction
+    """With `head_tail`, how much of what is kept comes from the start."""
 
 
 class LoraParams(Section):
-    r: Count  # rank: A is (r, d_in), B is (d_out, r)
-    alpha: Positive  # the update is scaled by alpha / r
-    dropout: Annotated[float, Field(ge=0, lt=1)]  # on the adapters' input
-    target_modules: Literal["auto", "all-linear"] | Names  # auto: the query and value projections
-    layers: (
-        Literal["all"] | Count | Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
-    )  # last N, or which
-    rank_stabilized: bool  # scale by alpha / sqrt(r): arxiv.org/abs/2312.03732
-    dora: bool  # weight-decomposed updates: arxiv.org/abs/2402.09353
+    r: Count
+    """Rank of the adapters: A is (r, inputs), B is (outputs, r)."""
+    alpha: Positive
+    """The update is scaled by alpha / r."""
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    """Dropout on the adapters' input; the frozen base has none."""
+    target_modules: Literal["auto", "all-linear"] | Names
+    """Which modules get adapters: `auto` is the query and value projections, `all-linear` every linear layer of the
+    blocks; or names."""
+    layers: Literal["all"] | Count | Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    """Which blocks get adapters: `all`, a number (the last so many), or a list of blocks from 0."""
+    rank_stabilized: bool
+    """Scale by alpha / √r instead (arxiv.org/abs/2312.03732)."""
+    dora: bool
+    """Weight-decomposed adapters (DoRA, arxiv.org/abs/2402.09353)."""
     init: Literal["default", "gaussian", "orthogonal", "pissa", "olora"]
+    """How the adapters' weights begin."""
 
 
 class TrainParams(Section):
     epochs: Count
-    batch_size: Count  # texts per optimizer step, over all processes
-    max_batch_tokens: Count | None  # padded tokens per optimizer step, in place of batch_size
+    """Passes over the train split."""
+    batch_size: Count
+    """Texts per optimizer step, over all processes."""
+    max_batch_tokens: Count | None
+    """Padded tokens per optimizer step, in place of `batch_size`; null for none."""
     learning_rate: Positive
+    """Peak of the learning rate."""
     scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial"]
-    warmup_fraction: Annotated[float, Field(ge=0, lt=1)]  # of all optimizer steps
+    """Shape of the learning rate after its rise."""
+    warmup_fraction: Annotated[float, Field(ge=0, lt=1)]
+    """Fraction of the optimizer steps in which the learning rate rises."""
     weight_decay: NonNegative
+    """AdamW's decay."""
     max_grad_norm: Positive
-    evaluations_per_epoch: Count  # passes over the validation split, each a candidate for the best adapter
-    early_stopping_patience: Count | None  # evaluations without a lower validation loss; null never stops early
-    logging_steps: Count  # optimizer steps
+    """Gradients are clipped to this norm."""
+    evaluations_per_epoch: Count
+    """How often the validation loss is taken; the adapter of the lowest is kept."""
+    early_stopping_patience: Count | None
+    """Stop after so many evaluations without a lower validation loss; null never stops early."""
+    logging_steps: Count
+    """Optimizer steps between two entries of the loss history, and between two checkpoints."""
     dtype: Literal["auto", "float32", "bfloat16"]
-    launcher: Text | None  # what to start this stage under, as torchrun --nproc-per-node 2
-    prefix_cache_gb: NonNegative  # gigabytes of stored output of the blocks below the adapters; 0 stores none
+    """Number format of the products; `auto` is bfloat16 where the processor multiplies it natively, else float32."""
+    prefix_cache_gb: NonNegative
+    """Bound on the stored output of the frozen blocks, in gigabytes; 0 stores none."""
+    launcher: Text | None
+    """A command to start training under, such as `torchrun --nproc-per-node 2`. It is run as it stands."""
     seed: Seed
+    """Decides the head's initial weights, the order of batches and the dropout."""
 
 
 class EvaluateParams(Section):
     batch_size: Count
-    resamples: Annotated[int, Field(ge=100)]  # of the test rows, behind the confidence intervals
-    slices: list[Text]  # columns of the data by whose values the test split is judged in parts
-    seed: Seed  # decides the resamples, and the folds in which label errors are looked for
+    """Texts per batch."""
+    resamples: Annotated[int, Field(ge=100)]
+    """Bootstrap resamples of the test rows behind the confidence intervals."""
+    slices: list[Text]
+    """Columns of the data to report accuracy by, beside length, truncation and label."""
+    seed: Seed
+    """Decides the resamples, and the folds in which label errors are looked for."""
 
 
 class ExportParams(Section):
-    onnx: bool  # ONNX models and the program that runs them
-    max_logit_difference: Positive  # of the adapter, the merged model and ONNX float32 from the trained model
-    max_int8_accuracy_lost: NonNegative  # on the validation split; more than that beyond chance stops the stage
+    onnx: bool
+    """Write ONNX models and the program that runs them."""
+    max_logit_difference: Positive
+    """How far a logit of the reloaded, the merged and the ONNX model may be from the trained one's."""
+    max_int8_accuracy_lost: NonNegative
+    """How much accuracy the int8 model may lose on the validation split, chance allowed for."""
 
 
 class Params(Section):
@@ -161,3 +208,41 @@ def _describe(error: ValidationError, content: Any) -> list[str]:
         if rule not in allowed.setdefault(name, []):
             allowed[name].append(rule)
     return sorted(f"{name}: {' or '.join(rules)}{found.get(name, '')}" for name, rules in allowed.items())
+
+
+def as_markdown() -> str:
+    """Return docs/params.md: every key with what is allowed and what it means."""
+    lines = [
+        "# The params",
+        "",
+        "Made by `make docs` from `stages/common/params.py`. Every key of `params.yaml` must be there. A mistake stops",
+        "the pipeline before a stage does any work, and all mistakes are named at once.",
+    ]
+    whole = Params.model_json_schema()
+    for section, reference in whole["properties"].items():
+        lines += ["", f"## {section}", "", "| param | allowed | meaning |", "| --- | --- | --- |"]
+        fields = whole["$defs"][reference["$ref"].rpartition("/")[2]]["properties"]
+        for name, schema in fields.items():
+            meaning = " ".join(schema["description"].split())
+            lines.append(f"| `{section}.{name}` | {_allowed(schema)} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    """Return what a JSON schema allows, in words."""
+    if "anyOf" in schema:
+        return " or ".join(map(_allowed, schema["anyOf"]))
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if schema["type"] == "array":
+        return f"a list of {_allowed(schema['items'])}"
+    words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
+    limits = [f"{word} {schema[name]}" for name, word in words.items() if name in schema]
+    names = {"object": "values and names", "string": "text", "boolean": "`true`, `false`"}
+    return " ".join([names.get(schema["type"], schema["type"]), *limits])
+
+
+if __name__ == "__main__":
+    print(as_markdown(), end="")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from predict.truncate import truncate
+from predict.text import truncate
 from stages.common.errors import UserError
 from stages.common.params import TokenizeParams
 

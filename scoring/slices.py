@@ -1,0 +1,66 @@
+"""Look at a classifier's accuracy in parts of the test split, and say which are worse than the rest beyond chance."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest, fisher_exact
+
+SLICE_ROWS = 20  # fewer say too little to be looked at
+SLICE_VALUES = 20  # slices of a column, at most: those of its most frequent values
+SIGNIFICANCE = 0.05  # chance that any slice at all is called worse where none is
+
+
+def large_enough(slices: Iterator[tuple[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: inside for name, inside in slices if SLICE_ROWS <= inside.sum() < len(inside)}
+
+
+def column_slices(name: str, column: pd.Series) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the slices of a column: quartiles if it holds many different numbers, else its values."""
+    texts = column.astype(str)
+    given = column.notna() & (texts.str.strip() != "")
+    numbers = pd.to_numeric(texts, errors="coerce")  # of a CSV file, prepare-data leaves strings
+    if np.isfinite(numbers[given]).all() and numbers.nunique() > SLICE_VALUES:
+        yield from quartiles(name, numbers)
+        yield f"{name}=(missing)", (~given).to_numpy()
+    else:
+        yield from values(name, texts.where(given, "(missing)"))
+
+
+def quartiles(name: str, numbers: pd.Series) -> Iterator[tuple[str, np.ndarray]]:
+    quarter = pd.qcut(numbers, 4, labels=False, duplicates="drop")
+    for number in sorted(quarter.dropna().unique()):
+        inside = (quarter == number).to_numpy()
+        yield f"{name} q{number + 1:.0f} ({numbers[inside].min():g} to {numbers[inside].max():g})", inside
+
+
+def values(name: str, column: pd.Series) -> Iterator[tuple[str, np.ndarray]]:
+    for value in column.value_counts().index[:SLICE_VALUES]:
+        yield f"{name}={value}", (column == value).to_numpy()
+
+
+def judge_slices(members: dict[str, np.ndarray], correct: np.ndarray) -> pd.DataFrame:
+    """Return n, accuracy, its 95 % interval and whether it is worse than the rest, for each slice, bool (n,).
+
+    The interval is Wilson's. p_value is that of Fisher's exact test, one-sided, of the slice against all other rows;
+    p_holm is corrected for the number of slices (Holm 1979), and `worse` says that it is below SIGNIFICANCE.
+    """
+    found = []
+    for name, inside in members.items():
+        right, others_right = int(correct[inside].sum()), int(correct[~inside].sum())
+        n, others = int(inside.sum()), int((~inside).sum())
+        interval = binomtest(right, n).proportion_ci(method="wilson")
+        p_value = fisher_exact([[right, n - right], [others_right, others - others_right]], alternative="less").pvalue
+        found.append((name, n, right / n, interval.low, interval.high, p_value))
+    table = pd.DataFrame(found, columns=["slice", "n", "accuracy", "low", "high", "p_value"])
+    p_holm = holm(table["p_value"].to_numpy())
+    return table.assign(p_holm=p_holm, worse=p_holm < SIGNIFICANCE)
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Return p-values corrected by Holm's step-down method, float (slices,)."""
+    order = np.argsort(p_values)
+    steps = p_values[order] * np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(1, np.maximum.accumulate(steps))
+    return corrected

@@ -1,0 +1,45 @@
+"""Cut the test split into slices: by length, truncation, label and the user's columns."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+from datasets import Dataset
+
+from scoring.slices import SLICE_ROWS, column_slices, judge_slices, large_enough, quartiles, values
+from stages.common.errors import UserError
+
+NOT_A_SLICE = ("text", "label", "origin")  # columns of the prepared data that are not the user's own
+
+
+def check_columns(columns: list[str], rows: pd.DataFrame) -> None:
+    """Raise a UserError for a column of `evaluate.slices` that the data does not have."""
+    available = [column for column in rows.columns if column not in NOT_A_SLICE]
+    for column in columns:
+        if column not in available:
+            names = f"the columns are {', '.join(available)}" if available else "there are none but text and label"
+            raise UserError(f"evaluate.slices: the data has no column {column!r} to slice by: {names}")
+
+
+def slice_table(rows: pd.DataFrame, tokens: Dataset, correct: np.ndarray, columns: list[str]) -> pd.DataFrame:
+    """Judge the slices by length, by truncation, by true label and by the user's columns.
+
+    Args:
+        rows: the test split, with a column `label`.
+        tokens: the same rows tokenized, with columns num_tokens and length, see splits.py.
+        correct: whether the model was right, bool (n,).
+        columns: names of columns of `rows`.
+
+    Returns:
+        A row for each slice, see `judge_slices`.
+    """
+    num_tokens, kept = (np.asarray(tokens[column]) for column in ("num_tokens", "length"))
+    members = large_enough(quartiles("tokens", pd.Series(num_tokens)))
+    members |= large_enough(values("truncated", pd.Series(np.where(kept < num_tokens, "yes", "no"))))
+    members |= large_enough(values("label", rows["label"]))
+    for column in columns:
+        found = large_enough(column_slices(column, rows[column].reset_index(drop=True)))
+        members |= found
+        if not found:
+            print(f"evaluate.slices: no part of {column} has {SLICE_ROWS} rows, and others beside it", file=sys.stderr)
+    return judge_slices(members, correct)

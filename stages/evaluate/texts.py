@@ -1,0 +1,29 @@
+"""Put single texts to the model, as a user would."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset
+from scipy.special import softmax
+from transformers import PreTrainedModel
+
+from predict.text import clean_text
+from stages.common.inference import predict_logits
+from stages.common.params import EvaluateParams, TokenizeParams
+from stages.common.tokenizer import encode_texts, load_tokenizer
+
+
+def text_predictor(
+    model: PreTrainedModel, base: Path, tokenize: TokenizeParams, params: EvaluateParams, temperature: float
+) -> Callable[[list[str]], np.ndarray]:
+    """Return a function from texts, as a user writes them, to class probabilities, float (n, classes)."""
+    tokenizer = load_tokenizer(base)
+
+    def predict(texts: list[str]) -> np.ndarray:
+        kept, _ = encode_texts(tokenizer, [clean_text(text) for text in texts], tokenize)
+        rows = Dataset.from_dict({"input_ids": kept, "length": [len(ids) for ids in kept]})
+        logits = predict_logits(model, rows, params.batch_size).astype(np.float64)
+        return softmax(logits / temperature, axis=1)
+
+    return predict

@@ -1,0 +1,50 @@
+"""Leave a folder that serves the trained model anywhere: for PyTorch, for ONNX Runtime, and with a program of its own.
+
+Run: python -m stages.export
+"""
+
+import json
+
+from transformers.utils import logging as transformers_logging
+
+from stages.common.errors import run_stage
+from stages.common.outputs import whole_output, write_json
+from stages.common.params import load_params
+from stages.common.paths import stage_paths
+from stages.common.references import resolve_model
+from stages.common.splits import label_names, read_split
+from stages.export.card import write_card
+from stages.export.manifest import copy_program, sizes, write_manifest
+from stages.export.merged import save_torch
+from stages.export.onnx_graph import save_onnx
+from stages.export.parity import check_parity
+
+
+def main() -> None:
+    """Leave models/export: adapter, merged model, ONNX in float32 and int8, tokenizer, program, card and manifest.
+
+    All forms give calibrated logits: those of the trained model divided by the temperature of `metrics/evaluate.json`.
+
+    Raises:
+        UserError: when a form of the model is not the trained one.
+    """
+    params = load_params()
+    paths = stage_paths("export")
+    transformers_logging.disable_progress_bar()
+    base = resolve_model(params.model.base, "model.base")
+    validation = read_split(paths["tokenized"], "validation")
+    labels = label_names(validation)
+    temperature = json.loads(paths["evaluate.json"].read_text())["temperature"]
+    with whole_output(paths["export"]) as folder:
+        save_torch(base, paths["adapter"], labels, temperature, folder, params)
+        if params.export.onnx:
+            save_onnx(folder)
+            copy_program(folder / "predict")
+        write_card(folder, params, labels, temperature, paths)
+        write_manifest(folder, params, labels, temperature, base, paths)
+        report = check_parity(base, folder, validation, paths, temperature, params)
+    write_json(paths["export.json"], {**report, "megabytes": sizes(paths["export"])})
+
+
+if __name__ == "__main__":
+    run_stage(main)

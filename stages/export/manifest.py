@@ -1,0 +1,56 @@
+"""Write the manifest of an exported folder, and copy the program that reads it."""
+
+import json
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import predict
+from predict.classifier import FORMAT, MODELS, file_sha256
+from stages.common.decisive import decisive
+from stages.common.params import Params
+from stages.common.splits import SPLITS, split_path
+from stages.common.tokenizer import load_tokenizer, special_tokens
+
+PACKAGES = ("onnx", "onnxruntime", "peft", "safetensors", "tokenizers", "torch", "transformers")
+
+
+def copy_program(folder: Path) -> None:
+    """Copy the package `predict`, which needs onnxruntime and tokenizers but not this repository."""
+    folder.mkdir()
+    for path in Path(predict.__path__[0]).glob("*.py"):
+        shutil.copy(path, folder)
+
+
+def write_manifest(
+    folder: Path, params: Params, labels: list[str], temperature: float, base: Path, paths: dict[str, Path]
+) -> None:
+    """Write manifest.json: what predict needs to know, what the model came from, and the SHA-256 of every file."""
+    before, after = special_tokens(tokenizer := load_tokenizer(base))
+    tokenize = {"tokens_before": before, "tokens_after": after, "pad_token_id": tokenizer.pad_token_id}
+    sections = {name: decisive(getattr(params, name)) for name in ("data", "model", "tokenize", "lora", "train")}
+    manifest = {
+        "format": FORMAT,
+        "labels": labels,
+        "temperature": temperature,
+        "tokenize": {**params.tokenize.model_dump(), **tokenize},
+        "versions": {name: version(name) for name in PACKAGES},
+        "params": sections,
+        "data": {
+            **json.loads(paths["data.json"].read_text()),
+            "tokenized_sha256": {split: file_sha256(split_path(paths["tokenized"], split)) for split in SPLITS},
+        },
+        "files": {
+            str(path.relative_to(folder)): {"sha256": file_sha256(path), "bytes": path.stat().st_size}
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        },
+    }
+    text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False)
+    (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+
+
+def sizes(folder: Path) -> dict[str, float]:
+    """Return how large each form is, in megabytes."""
+    files = {"adapter": "adapter/adapter_model.safetensors", "merged": "model.safetensors", **MODELS}
+    return {form: (folder / name).stat().st_size / 1e6 for form, name in files.items() if (folder / name).exists()}

@@ -1,0 +1,105 @@
+"""Compare each exported form of the model with the trained one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from datasets import Dataset
+from safetensors.numpy import load_file
+from scipy.stats import binomtest, bootstrap
+from transformers import AutoModelForSequenceClassification
+
+from predict.classifier import Classifier
+from stages.common.errors import UserError
+from stages.common.inference import parity_rows, predict_logits
+from stages.common.model import load_adapter
+from stages.common.params import Params
+from stages.common.splits import label_names
+
+RESAMPLES = 2000
+
+
+def check_parity(
+    base: Path, folder: Path, validation: Dataset, paths: dict[str, Path], temperature: float, params: Params
+) -> dict[str, float]:
+    """Compare each form of the model with the trained one, on validation texts from the shortest to the longest.
+
+    Returns:
+        How far each is from it: the largest difference of a logit in float32; for int8, on the whole split, the
+        accuracy lost and the fraction of decisions that are others, with their 95 % intervals.
+
+    Raises:
+        UserError: when that is more than the params allow: a form is not the model that was evaluated.
+    """
+    labels, limits = label_names(validation), params.export
+    rows = parity_rows(validation)
+    trained = load_file(paths["adapter"] / "logits.safetensors")
+    texts = pd.read_parquet(paths["prepared"] / "validation.parquet", columns=["text"])["text"]
+
+    def reloaded() -> np.ndarray:
+        model = load_adapter(base, folder / "adapter", labels, params.model.load_in_4bit)
+        return predict_logits(model, rows, len(rows))
+
+    def merged() -> np.ndarray:
+        model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True).eval()
+        if list(model.config.id2label.values()) != labels:
+            raise UserError(f"its labels are {list(model.config.id2label.values())}, and the data's are {labels}")
+        return predict_logits(model, rows, len(rows))
+
+    def onnx_fp32() -> np.ndarray:
+        return Classifier(folder, "fp32").logits(rows["input_ids"])
+
+    def onnx_int8() -> np.ndarray:
+        classifier = Classifier(folder, "int8")
+        encoded = classifier.encode(texts.tolist())
+        if encoded != validation["input_ids"][:]:
+            raise UserError("it does not cut texts into the tokens that the model was trained on")
+        return classifier.logits(encoded)
+
+    exact = {"reloaded": reloaded, "merged": merged, **({"onnx": onnx_fp32} if limits.onnx else {})}
+    report: dict[str, float] = {"parity_rows": len(rows)}
+    for form, logits_of in exact.items():
+        difference = float(np.abs(run_form(form, logits_of) * temperature - trained["parity"]).max())
+        if not difference <= limits.max_logit_difference:
+            refuse(form, f"a logit differs by {difference:.2g}", "max_logit_difference", limits.max_logit_difference)
+        report[f"{form}_logit_difference"] = difference
+    if not limits.onnx:
+        return report
+    lost = compare_decisions(run_form("int8", onnx_int8), trained["validation"], np.asarray(validation["label"]))
+    if lost["int8_accuracy_lost_ci95_low"] > limits.max_int8_accuracy_lost:
+        found = f"it loses {lost['int8_accuracy_lost']:.2%} of accuracy"
+        refuse("int8", found, "max_int8_accuracy_lost", limits.max_int8_accuracy_lost)
+    return {**report, **lost}
+
+
+def run_form(form: str, logits_of: Callable[[], np.ndarray]) -> np.ndarray:
+    try:
+        return logits_of()
+    except Exception as error:  # each library has its own for a file that is not what it should be
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise UserError(f"the {form} model of the export is unusable: {reason}") from error
+
+
+def refuse(form: str, found: str, key: str, limit: float) -> None:
+    raise UserError(f"the {form} model is not the trained one: {found}, and export.{key} allows {limit:g}")
+
+
+def compare_decisions(logits: np.ndarray, reference: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Return what logits, float (n, classes), cost in accuracy against others, and how often they decide otherwise.
+
+    The loss has a paired percentile bootstrap interval, the fraction Wilson's.
+    """
+    decided, expected = logits.argmax(axis=1), reference.argmax(axis=1)
+    loss = (expected == truth).astype(float) - (decided == truth)
+    interval = bootstrap((loss,), np.mean, n_resamples=RESAMPLES, batch=100, method="percentile", rng=0)
+    flipped = int((decided != expected).sum())
+    wilson = binomtest(flipped, len(truth)).proportion_ci(method="wilson")
+    return {
+        "int8_accuracy_lost": float(loss.mean()),
+        "int8_accuracy_lost_ci95_low": float(interval.confidence_interval.low),
+        "int8_accuracy_lost_ci95_high": float(interval.confidence_interval.high),
+        "int8_decisions_flipped": flipped / len(truth),
+        "int8_decisions_flipped_ci95_low": wilson.low,
+        "int8_decisions_flipped_ci95_high": wilson.high,
+    }

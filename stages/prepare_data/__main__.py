@@ -1,0 +1,64 @@
+"""Read labelled texts, clean them, remove duplicates and split them.
+
+Run: python -m stages.prepare_data
+"""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from stages.common.errors import run_stage
+from stages.common.outputs import whole_output, write_json
+from stages.common.params import load_params
+from stages.common.paths import stage_paths
+from stages.common.references import resolve_data
+from stages.prepare_data.duplicates import drop_unusable
+from stages.prepare_data.labels import name_labels
+from stages.prepare_data.readers import read_rows
+from stages.prepare_data.selection import select_rows
+from stages.prepare_data.split import split_rows
+
+
+def main() -> None:
+    """Leave data/prepared: a parquet file for each split, and labels.json with the class names in order.
+
+    Raises:
+        UserError: naming the file, the rows and the reason for which the data can't be used.
+    """
+    params = load_params()
+    paths = stage_paths("prepare-data")
+    read = read_rows(resolve_data(params.data.source, "data.source"))
+    selected = select_rows(read, params.data)
+    labels = name_labels(selected, params.data)
+    kept, dropped = drop_unusable(selected, params.data)
+    splits = split_rows(kept, params.data)
+    with whole_output(paths["prepared"]) as folder:
+        folder.mkdir()
+        for name, rows in splits.items():
+            rows.to_parquet(folder / f"{name}.parquet", index=False)
+        (folder / "labels.json").write_text(json.dumps(labels, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(
+        paths["data.json"], summarise(len(read), {"filter": len(read) - len(selected), **dropped}, splits, labels)
+    )
+
+
+def summarise(read: int, dropped: dict[str, int], splits: dict[str, pd.DataFrame], labels: list[str]) -> dict:
+    """Return metrics/data.json: counts of rows, and quantiles of the kept texts' lengths in characters."""
+    kept = pd.concat(splits.values())
+    counts = {name: rows["label"].value_counts() for name, rows in splits.items()}
+    characters = kept["text"].str.len()
+    return {
+        "rows_read": read,
+        "rows_dropped": dropped,
+        "rows_unused": read - sum(dropped.values()) - len(kept),
+        "rows": {
+            name: {"all": len(rows), **{label: int(counts[name].get(label, 0)) for label in labels}}
+            for name, rows in splits.items()
+        },
+        "characters": {f"p{q:02d}": float(np.percentile(characters, q)) for q in (5, 25, 50, 75, 95)},
+    }
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,77 @@
+"""Make batches of texts of near-equal length."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from stages.common.inference import pad_batch
+from stages.common.params import TrainParams
+from stages.train_lora.bfloat16 import LENGTH_MULTIPLE
+from stages.train_lora.launcher import RANK, WORLD_SIZE
+
+MEGABATCH = 50  # batches' worth of rows that are shuffled together, then sorted by length
+
+
+class LengthBatches:
+    """Batches of row numbers of near-equal length, in an order that the seed and the epoch alone decide.
+
+    Of `batch_size` rows each: every epoch shuffles all rows and sorts them by length within MEGABATCH batches. Of
+    `max_batch_tokens` padded tokens each: rows are sorted by length, and those of one length shuffled. Under a launcher
+    of several processes each gets its share of every batch.
+    """
+
+    def __init__(self, lengths: np.ndarray, params: TrainParams) -> None:
+        self.lengths = np.asarray(lengths)
+        self.batch_size = params.batch_size
+        self.max_tokens = params.max_batch_tokens
+        self.seed = params.seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.epoch_batches())
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in self.epoch_batches():
+            share = batch[RANK::WORLD_SIZE]
+            yield (share if len(share) else batch[:1]).tolist()
+
+    def epoch_batches(self) -> list[np.ndarray]:
+        """Return the whole batches of this epoch, over all processes."""
+        random = np.random.default_rng([self.seed, self.epoch])
+        shuffled = random.permutation(len(self.lengths))
+        batches: list[np.ndarray] = []
+        if self.max_tokens:
+            rows = shuffled[np.argsort(-self.lengths[shuffled], kind="stable")]
+            start = 0
+            while start < len(rows):
+                end = start + max(1, self.max_tokens // int(self.lengths[rows[start]]))
+                batches.append(rows[start:end])
+                start = end
+        else:
+            for start in range(0, len(shuffled), self.batch_size * MEGABATCH):
+                rows = shuffled[start : start + self.batch_size * MEGABATCH]
+                rows = rows[np.argsort(-self.lengths[rows], kind="stable")]
+                batches += [rows[at : at + self.batch_size] for at in range(0, len(rows), self.batch_size)]
+        return [batches[place] for place in random.permutation(len(batches))]
+
+
+class Collator:
+    """Pad rows to the longest of their batch: int64 (batch, length), and the prefix float32 (batch, length, width).
+
+    In bfloat16 to a multiple of LENGTH_MULTIPLE.
+    """
+
+    def __init__(self, pad_token_id: int, bfloat16: bool = False) -> None:
+        self.pad_token_id = pad_token_id
+        self.multiple = LENGTH_MULTIPLE if bfloat16 else 1
+
+    def __call__(self, rows: list[dict]) -> dict[str, torch.Tensor]:
+        batch = pad_batch({"input_ids": [row["input_ids"] for row in rows]}, self.pad_token_id, self.multiple)
+        batch["labels"] = torch.tensor([int(row["label"]) for row in rows])
+        if "prefix" in rows[0]:
+            states = [row["prefix"].view(row["length"], -1) for row in rows]
+            batch["prefix"] = torch.zeros(*batch["input_ids"].shape, states[0].shape[1])
+            for row, stored in enumerate(states):
+                batch["prefix"][row, : len(stored)] = stored
+        return batch

@@ -1,0 +1,224 @@
+"""Run the frozen blocks below the lowest adapter once, and train the blocks above on their stored output.
+
+Where adapters sit only in the top blocks, the blocks below are the same function of the text in every epoch and in
+every experiment. What they give is kept in half precision in memory-mapped Arrow files in the user's cache folder,
+each under a name made from all that it depends on, so that every experiment on the machine finds it there.
+"""
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from datasets import Dataset, Features, List, Value
+from tqdm import tqdm
+from transformers import PreTrainedModel
+
+from stages.common.inference import pad_batch
+from stages.common.memory import give_back_freed_memory
+from stages.common.outputs import remove, whole_output
+from stages.train_lora import cache
+from stages.train_lora.bfloat16 import LENGTH_MULTIPLE
+
+FORMAT = 2  # raise it when the same inputs come to be stored differently
+BUILD_ROWS = 16  # texts in a batch while a prefix is built
+BYTES_PER_STATE = 2  # float16
+CHUNK_BYTES = 16_000_000  # written at once: to open a file, memory is needed for each piece of it
+REMAP = 10  # batches
+
+
+def base_digest(folder: Path) -> str:
+    """Return a hash of a base model's weights and configuration."""
+    files = sorted([*folder.glob("*.safetensors"), folder / "config.json"])
+    return hashlib.sha256("".join(map(cache.file_sha256, files)).encode()).hexdigest()
+
+
+def rows_digest(split: Dataset) -> str:
+    """Return a hash of the token ids and labels of a split, in order."""
+    digest = hashlib.sha256()
+    for rows in split.with_format("numpy").iter(1000):
+        digest.update(np.concatenate([*rows["input_ids"], rows["length"], rows["label"]]).astype(np.int64).tobytes())
+    return digest.hexdigest()
+
+
+def prefix_bytes(split: Dataset, width: int) -> int:
+    return int(np.sum(split["length"])) * width * BYTES_PER_STATE
+
+
+def with_prefix(
+    model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int, split: Dataset, digest: str, limit_bytes: int
+) -> "PrefixRows":
+    """Return the rows of `split`, each with `prefix`, what enters block `cut`: float16, length x width numbers.
+
+    It comes from the cache, or is computed and put there; then the files unused for longest make room until all
+    fit in `limit_bytes`. A file that no longer matches its checksum is made anew.
+    """
+    parts = f"{FORMAT} {digest} {rows_digest(split)} {cut} {torch.__version__} {compute_dtype(model)}"
+    entry = cache.cache_dir("prefix") / hashlib.sha256(parts.encode()).hexdigest()
+    with cache.locked(entry):
+        if entry.exists() and not cache.intact(entry):
+            print(f"warning: {entry} is damaged: computing it anew", file=sys.stderr)
+            remove(entry)
+        if not entry.exists():
+            make_room(limit_bytes - prefix_bytes(split, model.config.hidden_size))
+            with whole_output(entry) as folder:
+                folder.mkdir()
+                build(model, blocks, cut, split, folder / "prefix.arrow")
+                cache.seal(folder)
+        os.utime(entry, ns=(time.time_ns(),) * 2)  # finer than the kernel's own clock for files
+        return PrefixRows(entry / "prefix.arrow")
+
+
+class PrefixRows(torch.utils.data.Dataset):
+    """Rows of a memory-mapped file, their lists as tensors that are views of it.
+
+    The file is mapped anew after every REMAP reads: what was read is then given back to the operating system, so that
+    the memory in use stays the same however many rows there are.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.reads = 0
+        self.rows = Dataset.from_file(str(path)).with_format("arrow")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        return self.__getitems__([row])[0]
+
+    def __getitems__(self, rows: list[int]) -> list[dict[str, Any]]:
+        self.reads += 1
+        if self.reads % REMAP == 0:
+            del self.rows
+            self.rows = Dataset.from_file(str(self.path)).with_format("arrow")
+        return [
+            {name: unpack(column[0]) for name, column in zip(table.column_names, table.columns, strict=True)}
+            for table in (self.rows[row : row + 1] for row in rows)
+        ]
+
+
+def unpack(value: pa.Scalar) -> Any:
+    return torch.from_dlpack(value.values) if isinstance(value, pa.ListScalar) else value.as_py()
+
+
+def make_room(limit_bytes: int) -> None:
+    """Remove what killed builds left, and the entries unused for longest until the rest take at most `limit_bytes`."""
+    cache.sweep("prefix")
+    entries = sorted(cache.cache_dir("prefix").glob("[0-9a-f]*"), key=lambda entry: entry.stat().st_mtime)
+    sizes = [sum(file.stat().st_size for file in entry.iterdir()) for entry in entries]
+    while sizes and sum(sizes) > limit_bytes:
+        remove(entries.pop(0))
+        sizes.pop(0)
+
+
+def compute_dtype(model: PreTrainedModel) -> str:
+    """Return the kind of device and the number format that the model's matrices are multiplied in."""
+    device = next(model.parameters()).device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
+    return f"{device} {dtype}"
+
+
+def build(model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int, split: Dataset, path: Path) -> None:
+    """Write the rows of `split`, which had better be sorted by length, each with what enters block `cut`."""
+    schema = Features({**split.features, "prefix": List(Value("float16"))}).arrow_schema
+    multiple = LENGTH_MULTIPLE if torch.is_autocast_enabled(model.device.type) else 1
+    starts = tqdm(range(0, len(split), BUILD_ROWS), desc="frozen prefix", unit_scale=BUILD_ROWS, unit="text")
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, schema) as writer:
+        tables: list[pa.Table] = []
+        for start in starts:
+            rows = split[start : start + BUILD_ROWS]
+            states = states_before(model, blocks[cut], pad_batch(rows, model.config.pad_token_id, multiple))
+            prefix = [states[row, :length].flatten().numpy() for row, length in enumerate(rows["length"])]
+            tables.append(pa.Table.from_pydict({**rows, "prefix": prefix}, schema=schema))
+            if start + BUILD_ROWS >= len(split) or sum(table.nbytes for table in tables) >= CHUNK_BYTES:
+                writer.write_table(pa.concat_tables(tables).combine_chunks())
+                tables.clear()
+                pa.default_memory_pool().release_unused()
+    give_back_freed_memory()
+
+
+class _Reached(Exception):
+    """Carries the hidden states out of the model, so that the blocks above do not run."""
+
+
+def states_before(model: PreTrainedModel, block: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the hidden states that enter `block`, float16 (batch, length, width) on the CPU."""
+
+    def reached(_: torch.nn.Module, args: tuple, kwargs: dict) -> None:
+        raise _Reached(first_argument(args, kwargs))
+
+    hook = block.register_forward_pre_hook(reached, with_kwargs=True)
+    device = next(model.parameters()).device
+    try:
+        with torch.inference_mode():
+            model(**{name: tensor.to(device) for name, tensor in batch.items()})
+    except _Reached as reached_block:
+        return reached_block.args[0].to(torch.float16).cpu()
+    finally:
+        hook.remove()
+    raise AssertionError("a block of the model did not run")
+
+
+def first_argument(args: tuple, kwargs: dict) -> torch.Tensor:
+    return args[0] if args else kwargs["hidden_states"]
+
+
+class _Replayed(torch.nn.Module):
+    """Stands for a block that need not run: gives the stored states, or passes on what it is given."""
+
+    def __init__(self, block: torch.nn.Module, rest: tuple[None, ...] | None) -> None:
+        super().__init__()
+        self.states: torch.Tensor | None = None
+        self.rest = rest
+        for name in ("attention_type", "is_sliding", "layer_type"):  # what some models ask a block for
+            if hasattr(block, name):
+                setattr(self, name, getattr(block, name))
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        states = first_argument(args, kwargs) if self.states is None else self.states
+        return states if self.rest is None else (states, *self.rest)
+
+
+@contextmanager
+def replayed_prefix(model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int) -> Iterator[None]:
+    """Let `model` take `prefix`, float (batch, length, width), beside its usual inputs, and start at block `cut`.
+
+    Embeddings, masks and positions are still made from the usual inputs: they cost next to nothing, and so the
+    method holds for every architecture that keeps its blocks in one list.
+    """
+    frozen = [blocks[place] for place in range(cut)]
+    rest = beside_states(model, frozen[0])
+    for place, block in enumerate(frozen):
+        blocks[place] = _Replayed(block, rest)
+    first = blocks[0]
+
+    def take_prefix(_: torch.nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        first.states = kwargs.pop("prefix")
+        return args, kwargs
+
+    hook = model.register_forward_pre_hook(take_prefix, with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()
+        for place, block in enumerate(frozen):
+            blocks[place] = block
+
+
+def beside_states(model: PreTrainedModel, block: torch.nn.Module) -> tuple[None, ...] | None:
+    """Return None where the architecture's blocks give bare states, else what must stand after them in a tuple."""
+    outputs: list[Any] = []
+    hook = block.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
+    ids = torch.ones((1, 2), dtype=torch.int64, device=next(model.parameters()).device)
+    with torch.inference_mode():
+        model(input_ids=ids, attention_mask=torch.ones_like(ids))
+    hook.remove()
+    return (None,) * (len(outputs[0]) - 1) if isinstance(outputs[0], tuple) else None

@@ -1,0 +1,161 @@
+"""Every exported form is the trained model, and one that is not stops the stage."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from onnx import numpy_helper
+from safetensors.numpy import load_file, save_file
+from scipy.special import softmax
+from tiny import Clone
+from transformers import pipeline
+
+from predict.classifier import MODELS, Classifier, file_sha256, start_session
+from stages.common.errors import UserError
+from stages.common.params import load_params
+from stages.common.splits import read_split
+from stages.export.onnx_graph import save_onnx
+from stages.export.parity import check_parity, compare_decisions
+
+
+@pytest.fixture
+def exported(reproduced: Clone, tmp_path: Path) -> Path:
+    """A copy of an exported folder, to spoil at will."""
+    return shutil.copytree(reproduced.folder / "models/export", tmp_path / "export")
+
+
+def check(clone: Clone, base: Path, exported: Path) -> dict[str, float]:
+    paths = {"adapter": clone.folder / "models/adapter", "prepared": clone.folder / "data/prepared"}
+    validation = read_split(clone.folder / "data/tokenized", "validation")
+    temperature = json.loads(clone.read("metrics/evaluate.json"))["temperature"]
+    return check_parity(base, exported, validation, paths, temperature, load_params(clone.folder / "params.yaml"))
+
+
+def reseal(exported: Path, name: str) -> None:
+    """Let the manifest name a file that was spoilt as if it had been exported so."""
+    path = exported / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["files"][name]["sha256"] = file_sha256(exported / name)
+    path.write_text(json.dumps(manifest))
+
+
+def test_every_form_is_the_trained_model(reproduced: Clone, base_model: Path) -> None:
+    report = check(reproduced, base_model, reproduced.folder / "models/export")
+    written = json.loads(reproduced.read("metrics/export.json"))
+    for form in ("reloaded", "merged", "onnx"):
+        assert report[f"{form}_logit_difference"] < 1e-5
+        assert written[f"{form}_logit_difference"] < 1e-5
+    assert abs(report["int8_accuracy_lost"]) < 0.1
+
+
+def test_a_head_that_was_not_saved_stops_it(reproduced: Clone, base_model: Path, exported: Path) -> None:
+    path = exported / "adapter/adapter_model.safetensors"
+    save_file({name: value for name, value in load_file(path).items() if "classifier" not in name}, path)
+    with pytest.raises(
+        UserError, match=r"the reloaded model of the export is unusable: KeyError: .*classifier\.weight"
+    ):
+        check(reproduced, base_model, exported)
+
+
+def test_a_head_that_was_trained_on_stops_it(reproduced: Clone, base_model: Path, exported: Path) -> None:
+    path = exported / "adapter/adapter_model.safetensors"
+    save_file({name: value * (1.1 if "classifier" in name else 1) for name, value in load_file(path).items()}, path)
+    with pytest.raises(UserError, match=r"the reloaded model .*export\.max_logit_difference allows 0\.0001"):
+        check(reproduced, base_model, exported)
+
+
+def test_a_wrong_label_order_stops_it(reproduced: Clone, base_model: Path, exported: Path) -> None:
+    path = exported / "config.json"
+    config = json.loads(path.read_text())
+    config["id2label"] = {"0": "positive", "1": "negative"}
+    path.write_text(json.dumps(config))
+    with pytest.raises(UserError, match=r"merged model .* its labels are \['positive', 'negative'\]"):
+        check(reproduced, base_model, exported)
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [("model.safetensors", "merged"), ("onnx/model.onnx", "onnx"), ("onnx/model_int8.onnx", "int8")]
+)
+def test_a_truncated_file_stops_it(reproduced: Clone, base_model: Path, exported: Path, name: str, form: str) -> None:
+    path = exported / name
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(UserError, match=f"the {form} model of the export is unusable"):
+        check(reproduced, base_model, exported)
+
+
+def test_an_int8_model_that_decides_otherwise_stops_it(reproduced: Clone, base_model: Path, exported: Path) -> None:
+    name = "onnx/model_int8.onnx"
+    model = onnx.load(exported / name)
+    head = (tensor for tensor in model.graph.initializer if tensor.name.startswith("classifier."))
+    for tensor in head:
+        if tensor.data_type == onnx.TensorProto.FLOAT:  # the bias, and the scale of the weights
+            tensor.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(tensor), tensor.name))
+    onnx.save(model, exported / name)
+    reseal(exported, name)
+    with pytest.raises(UserError, match=r"the int8 model .*it loses \d+.*max_int8_accuracy_lost"):
+        check(reproduced, base_model, exported)
+
+
+def test_other_tokens_than_in_training_stop_it(reproduced: Clone, base_model: Path, exported: Path) -> None:
+    path = exported / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["tokenize"]["max_length"] = 12
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match="does not cut texts into the tokens"):
+        check(reproduced, base_model, exported)
+
+
+def test_all_forms_give_the_same_calibrated_probabilities(reproduced: Clone) -> None:
+    exported = reproduced.folder / "models/export"
+    texts = pd.read_parquet(reproduced.folder / "data/prepared/validation.parquet")["text"].tolist()
+    temperature = json.loads(reproduced.read("metrics/evaluate.json"))["temperature"]
+    trained = load_file(reproduced.folder / "models/adapter/logits.safetensors")["validation"]
+    expected = softmax(trained / temperature, axis=1)
+    classify = pipeline("text-classification", model=str(exported), top_k=None)
+    scores = [{item["label"]: item["score"] for item in answer} for answer in classify(texts)]
+    from_pipeline = [[answer["negative"], answer["positive"]] for answer in scores]
+    assert temperature != 1
+    np.testing.assert_allclose(from_pipeline, expected, atol=2e-3)  # the trained logits come from a float16 prefix
+    np.testing.assert_allclose(Classifier(exported, "fp32").probabilities(texts), from_pipeline, atol=1e-5)
+    np.testing.assert_allclose(Classifier(exported, "int8").probabilities(texts), from_pipeline, atol=5e-2)
+
+
+def test_weights_too_large_for_one_file_stand_beside_it(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = {"input_ids": np.array([[2, 5, 6, 3]]), "attention_mask": np.ones((1, 4), dtype=np.int64)}
+
+    def logits() -> list[np.ndarray]:
+        return [start_session(exported / name, 1).run(["logits"], batch)[0] for name in MODELS.values()]
+
+    in_one = logits()
+    shutil.rmtree(exported / "onnx")
+    monkeypatch.setattr("stages.export.onnx_graph.PROTOBUF_LIMIT", 0)
+    save_onnx(exported)
+    assert all((exported / f"{name}.data").is_file() for name in MODELS.values())
+    np.testing.assert_allclose(logits(), in_one, atol=1e-6)
+
+
+def test_the_manifest_names_every_file(reproduced: Clone) -> None:
+    exported = reproduced.folder / "models/export"
+    manifest = json.loads((exported / "manifest.json").read_text())
+    found = {str(path.relative_to(exported)) for path in exported.rglob("*") if path.is_file()}
+    assert set(manifest["files"]) == found - {"manifest.json"}
+    for name, file in manifest["files"].items():
+        assert hashlib.sha256((exported / name).read_bytes()).hexdigest() == file["sha256"]
+    assert manifest["data"]["rows"]["train"]["all"] == manifest["params"]["data"]["train_rows"]
+
+
+def test_decisions_are_compared_row_by_row() -> None:
+    truth = np.array([0, 1] * 50)
+    reference = np.eye(2)[truth]
+    others = reference.copy()
+    others[:4] = others[:4, ::-1]
+    report = compare_decisions(others, reference, truth)
+    assert report["int8_accuracy_lost"] == pytest.approx(0.04)
+    assert report["int8_decisions_flipped"] == pytest.approx(0.04)
+    assert 0 <= report["int8_accuracy_lost_ci95_low"] < 0.04 < report["int8_accuracy_lost_ci95_high"] < 0.1
+    assert compare_decisions(reference, reference, truth)["int8_accuracy_lost_ci95_high"] == 0

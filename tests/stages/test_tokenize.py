@@ -1,0 +1,46 @@
+"""What is kept of a text, and in which form."""
+
+from pathlib import Path
+
+import pytest
+from tiny import PARAMS, save_tokenizer
+
+from predict.text import truncate
+from stages.common.errors import UserError
+from stages.common.params import load_params
+from stages.common.tokenizer import encode_texts, load_tokenizer, special_tokens
+
+
+@pytest.mark.parametrize(
+    ("truncation", "head_fraction", "kept"),
+    [
+        ("head", 0.5, [0, 1, 2, 3]),
+        ("tail", 0.5, [6, 7, 8, 9]),
+        ("head_tail", 0.5, [0, 1, 8, 9]),
+        ("head_tail", 0.25, [0, 7, 8, 9]),
+        ("head_tail", 0.0, [6, 7, 8, 9]),
+        ("head_tail", 1.0, [0, 1, 2, 3]),
+    ],
+)
+def test_truncation_keeps_the_end_asked_for(truncation: str, head_fraction: float, kept: list[int]) -> None:
+    assert truncate(list(range(10)), 4, truncation, head_fraction) == kept
+    assert truncate(list(range(4)), 4, truncation, head_fraction) == [0, 1, 2, 3]
+
+
+def test_special_tokens_stand_where_the_tokenizer_puts_them(tmp_path: Path) -> None:
+    save_tokenizer(tmp_path / "encoder")
+    save_tokenizer(tmp_path / "decoder", decoder=True)
+    encoder, decoder = load_tokenizer(tmp_path / "encoder"), load_tokenizer(tmp_path / "decoder")
+    assert special_tokens(encoder) == ([encoder.cls_token_id], [encoder.sep_token_id])
+    assert special_tokens(decoder) == ([], [])
+
+
+def test_a_text_without_tokens_is_named(tmp_path: Path) -> None:
+    save_tokenizer(tmp_path, decoder=True)
+    with pytest.raises(UserError, match=r"model\.base: its tokenizer finds no token in '': drop that text"):
+        encode_texts(load_tokenizer(tmp_path), ["good", ""], load_params(PARAMS).tokenize)
+
+
+def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"model\.base: .* holds no tokenizer"):
+        load_tokenizer(tmp_path)
