@@ -4,7 +4,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process would spend ten seconds on compiling its libraries
 
-.PHONY: help setup repro test lint docs bench lock
+.PHONY: help setup repro test nightly lint docs bench lock
 .DEFAULT_GOAL := help
 
 help: ## Show what each target does
@@ -22,6 +22,9 @@ repro: setup ## Run what is not up to date of the pipeline
 
 test: setup ## Run the tests
 	pytest
+
+nightly: setup ## Run the tests that take long: kills, many random cases, every architecture
+	pytest -m nightly
 
 lint: setup ## Check format, style and types
 	ruff format --check .
