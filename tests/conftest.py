@@ -6,7 +6,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import is_hypothesis_test, settings
 from tiny import Clone, made_once, make_clone, save_base_model
+
+settings.register_profile("each time", max_examples=200, deadline=None, database=None, derandomize=True)
+settings.register_profile("nightly", max_examples=10_000, deadline=None, database=None, print_blob=True)
+
+
+def is_nightly(config: pytest.Config) -> bool:
+    return config.option.markexpr == "nightly"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Try 200 cases of each property in `make test`, the same ones each time, and 10,000 others in `make nightly`."""
+    settings.load_profile("nightly" if is_nightly(config) else "each time")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let `make nightly` run the property-based tests too: with more cases."""
+    for item in items:
+        if is_nightly(config) and isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
+            item.add_marker("nightly")
 
 
 @pytest.fixture(autouse=True, scope="session")
