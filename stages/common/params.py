@@ -48,6 +48,8 @@ class DataParams(Section):
     """The column with the label."""
     labels: Labels | None
     """Value in the file and the class it means, in the order of the classes; null takes the sorted values."""
+    group_column: Text | None
+    """The column that says which rows belong together, such as a user or a film: their rows are never in two splits."""
     near_duplicate_similarity: Annotated[float, Field(gt=0, le=1)]
     """Two texts are copies when they share this fraction of the shorter one's word 5-grams."""
     split: Literal["blocked", "random"]

@@ -9,7 +9,7 @@ from datasets import Dataset
 from scoring.slices import SLICE_ROWS, column_slices, judge_slices, large_enough, quartiles, values
 from stages.common.errors import UserError
 
-NOT_A_SLICE = ("text", "label", "origin")  # columns of the prepared data that are not the user's own
+NOT_A_SLICE = ("text", "label", "origin", "row_id", "group")  # columns of the prepared data that are not the user's own
 
 
 def check_columns(columns: list[str], rows: pd.DataFrame) -> None:

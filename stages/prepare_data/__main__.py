@@ -18,6 +18,7 @@ from stages.prepare_data.labels import name_labels
 from stages.prepare_data.readers import read_rows
 from stages.prepare_data.selection import select_rows
 from stages.prepare_data.split import split_rows
+from stages.prepare_data.texts import clean_rows
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
     read = read_rows(resolve_data(params.data.source, "data.source"))
     selected = select_rows(read, params.data)
     labels = name_labels(selected, params.data)
-    kept, dropped = drop_unusable(selected, params.data)
+    kept, dropped = drop_unusable(clean_rows(selected), params.data)
     splits = split_rows(kept, params.data)
     with whole_output(paths["prepared"]) as folder:
         folder.mkdir()

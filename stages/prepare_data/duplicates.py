@@ -1,4 +1,4 @@
-"""Clean texts and drop those that are empty, copies or near copies."""
+"""Drop texts that are empty, copies or near copies."""
 
 import numpy as np
 import pandas as pd
@@ -6,22 +6,17 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from predict.text import clean_text
 from stages.common.params import DataParams
-from stages.prepare_data.bad_rows import refuse
 
 SHINGLE_WORDS = 5  # long enough that two reviews rarely share one by chance
 COMMON_SHINGLE = 50  # a shingle in more texts than this is a set phrase, not a sign of copying
 
 
 def drop_unusable(rows: pd.DataFrame, params: DataParams) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Clean the texts; return the rows that are left and how many were dropped for each reason.
+    """Return the rows that are left of rows with clean texts, and how many were dropped for each reason.
 
     Of texts that are alike, the first is kept, unless they are labelled differently: then none of them is.
     """
-    not_text = ~rows["text"].map(lambda text: text is None or isinstance(text, str) or text != text)
-    refuse(rows, not_text, "with a number or a list for a text", "set data.text_column")
-    rows = rows.assign(text=[clean_text(text) if isinstance(text, str) else "" for text in rows["text"]])
     keys = rows["text"].map(lambda text: "".join(filter(str.isalnum, text.casefold())))
     dropped = {"empty": int((keys == "").sum())}
     rows, keys = rows[keys != ""], keys[keys != ""]

@@ -11,12 +11,12 @@ from stages.prepare_data.bad_rows import plural, shown
 
 
 def read_rows(files: list[Path]) -> pd.DataFrame:
-    """Return the rows of all files with a column `origin`, FILE:ROW, where the first data row is 1."""
+    """Return the rows of all files; the index says where each is from: FILE:ROW, where the first data row is 1."""
     frames = []
     for path in files:
         rows = read_hub_folder(path) if path.is_dir() else read_file(path)
-        frames.append(rows.assign(origin=[f"{path.name}:{row}" for row in range(1, len(rows) + 1)]))
-    return pd.concat(frames, ignore_index=True)
+        frames.append(rows.set_axis([f"{path.name}:{row}" for row in range(1, len(rows) + 1)]))
+    return pd.concat(frames)
 
 
 def read_file(path: Path) -> pd.DataFrame:

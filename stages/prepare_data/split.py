@@ -7,6 +7,7 @@ import pandas as pd
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams
+from stages.prepare_data.groups import split_groups
 
 
 def split_rows(rows: pd.DataFrame, params: DataParams) -> dict[str, pd.DataFrame]:
@@ -14,11 +15,13 @@ def split_rows(rows: pd.DataFrame, params: DataParams) -> dict[str, pd.DataFrame
 
     The rows of a label are shuffled one by one (`random`) or in blocks of neighbours (`blocked`); test, validation
     and train are then taken from the front. With `blocked`, what is left of a block that a split cuts goes unused,
-    so that no two splits share a block.
+    so that no two splits share a block. With `data.group_column` it is groups that are shuffled, see `split_groups`.
 
     Raises:
         UserError: when there are fewer rows than asked for.
     """
+    if params.group_column is not None:
+        return split_groups(rows, params)
     random = np.random.default_rng(params.seed)
     block_rows = params.block_rows if params.split == "blocked" else 1
     waiting = {}

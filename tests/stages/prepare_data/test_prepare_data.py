@@ -18,6 +18,7 @@ from stages.prepare_data.labels import name_labels
 from stages.prepare_data.readers import read_rows
 from stages.prepare_data.selection import select_rows
 from stages.prepare_data.split import split_rows
+from stages.prepare_data.texts import clean_rows
 
 
 def data_params(**changes: object) -> DataParams:
@@ -27,7 +28,8 @@ def data_params(**changes: object) -> DataParams:
 
 def table(rows: Sequence[tuple[str | None, object]]) -> pd.DataFrame:
     texts, labels = zip(*rows, strict=True)
-    return pd.DataFrame({"text": texts, "label": labels, "origin": [f"f:{row}" for row in range(1, len(rows) + 1)]})
+    origin = [f"f:{row}" for row in range(1, len(rows) + 1)]
+    return pd.DataFrame({"text": texts, "label": labels, "origin": origin, "group": ""})
 
 
 LONG = "the film was one of the best that i have seen in a long time and the actors were all superb in it"
@@ -51,7 +53,7 @@ def test_texts_are_cleaned(raw: str, cleaned: str) -> None:
 
 
 def test_every_format_gives_the_same_rows(tmp_path: Path) -> None:
-    rows = table([("one, two", "0"), ('say "hi"\nagain', "1"), ("NA", "1")]).drop(columns="origin")
+    rows = table([("one, two", "0"), ('say "hi"\nagain', "1"), ("NA", "1")])[["text", "label"]]
     rows.to_csv(tmp_path / "a.csv", index=False, encoding="utf-8-sig")
     rows.to_csv(tmp_path / "a.tsv", index=False, sep="\t")
     rows.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
@@ -59,9 +61,9 @@ def test_every_format_gives_the_same_rows(tmp_path: Path) -> None:
     for suffix in ("csv", "tsv", "jsonl", "parquet"):
         read = read_rows([tmp_path / f"a.{suffix}"])
         assert read["text"].tolist() == rows["text"].tolist(), suffix
-        assert read["origin"].tolist() == [f"a.{suffix}:{row}" for row in (1, 2, 3)]
+        assert read.index.tolist() == [f"a.{suffix}:{row}" for row in (1, 2, 3)]
     both = read_rows([tmp_path / "a.csv", tmp_path / "a.parquet"])
-    assert both["origin"].tolist()[2:4] == ["a.csv:3", "a.parquet:1"]
+    assert both.index.tolist()[2:4] == ["a.csv:3", "a.parquet:1"]
 
 
 def test_a_hub_data_set_gives_all_its_splits_and_names(tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def test_copies_in_any_dress_are_dropped_and_contradictions_altogether() -> None
             ("quite another text about a film", "bad"),
         ]
     )
-    kept, dropped = drop_unusable(rows, data_params())
+    kept, dropped = drop_unusable(clean_rows(rows), data_params())
     assert kept["origin"].tolist() == ["f:1", "f:10"]
     assert dropped == {
         "empty": 3,
@@ -121,7 +123,7 @@ def test_copies_in_any_dress_are_dropped_and_contradictions_altogether() -> None
 
 def test_texts_that_only_share_a_phrase_are_kept() -> None:
     rows = table([(f"{LONG} {' '.join(map(str, range(start, start + 40)))}", "good") for start in (0, 100, 200)])
-    kept, _ = drop_unusable(rows, data_params(near_duplicate_similarity=0.5))
+    kept, _ = drop_unusable(clean_rows(rows), data_params(near_duplicate_similarity=0.5))
     assert len(kept) == 3
 
 
@@ -162,7 +164,7 @@ def test_null_takes_all_that_is_left_for_training() -> None:
 def prepare(files: list[Path], params: DataParams) -> dict[str, pd.DataFrame]:
     rows = select_rows(read_rows(files), params)
     name_labels(rows, params)
-    return split_rows(drop_unusable(rows, params)[0], params)
+    return split_rows(drop_unusable(clean_rows(rows), params)[0], params)
 
 
 def refuse(tmp_path: Path, content: bytes, suffix: str = "csv", **changes: object) -> str:
