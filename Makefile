@@ -38,6 +38,7 @@ bench: setup ## Measure training and prediction against the plain libraries (slo
 	dvc repro --quiet
 	python -m bench.train
 	python -m bench.predict
+	python -m bench.company
 
 lock: setup ## Write requirements.txt anew from pyproject.toml
 	pip-compile --quiet --extra dev --strip-extras --no-header --no-annotate --no-emit-index-url \
