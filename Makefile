@@ -1,10 +1,11 @@
-# Every target works on a fresh clone: it makes .venv first, from the pinned requirements.txt.
+# Every target works on a fresh clone: it makes .venv first, from the pinned requirements.
 PYTHON ?= python3
 VENV := .venv
+PIP := $(VENV)/bin/pip --disable-pip-version-check
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process would spend ten seconds on compiling its libraries
 
-.PHONY: help setup repro test nightly lint docs bench lock
+.PHONY: help setup tools repro test nightly lint docs bench lock
 .DEFAULT_GOAL := help
 
 help: ## Show what each target does
@@ -14,22 +15,32 @@ setup: $(VENV)/installed ## Install the pinned packages into .venv
 
 $(VENV)/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
+	$(PIP) install --quiet --no-compile -r requirements.txt
+	@touch $@
+
+tools: $(VENV)/tools-installed ## Install the developers' tools, too
+
+$(VENV)/tools-installed: $(VENV)/installed requirements-dev.txt
+	$(PIP) install --quiet --no-compile -r requirements-dev.txt
 	@touch $@
 
 repro: setup ## Run what is not up to date of the pipeline
 	dvc repro
 
-test: setup ## Run the tests
+test: tools ## Run the tests
 	pytest
 
-nightly: setup ## Run the tests that take long: kills, many random cases, every architecture
+nightly: tools ## Run the tests that take long: kills, many random cases, every architecture
 	pytest -m nightly
 
-lint: setup ## Check format, style and types
+PORTABLE := predict scoring stages
+
+lint: tools ## Check format, style and types
 	ruff format --check .
 	ruff check .
 	mypy
+	mypy --platform win32 $(PORTABLE)
+	mypy --platform darwin $(PORTABLE)
 
 docs: setup ## Write the pages of docs/ that are made from the code
 	python -m stages.common.params > docs/params.md
@@ -40,7 +51,15 @@ bench: setup ## Measure training and prediction against the plain libraries (slo
 	python -m bench.predict
 	python -m bench.company
 
-lock: setup ## Write requirements.txt anew from pyproject.toml
-	pip-compile --quiet --extra dev --strip-extras --no-header --no-annotate --no-emit-index-url \
-		--no-emit-find-links --no-emit-trusted-host --output-file requirements.txt pyproject.toml
-	sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/; /^$$/,$$d; 1i # Made by `make lock` from pyproject.toml.' requirements.txt
+LOCK := pip-compile --quiet --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	--no-emit-trusted-host pyproject.toml
+MADE := 1i \# Made by `make lock` from pyproject.toml.
+
+lock: tools ## Write the requirements anew from pyproject.toml
+	$(LOCK) --output-file requirements.txt
+	sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/; /^$$/,$$d; $(MADE)' requirements.txt
+	cp requirements.txt requirements-dev.txt
+	$(LOCK) --extra dev --output-file requirements-dev.txt
+	sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/; /^$$/,$$d' requirements-dev.txt
+	grep -vxFf requirements.txt requirements-dev.txt | sed '$(MADE)\n-r requirements.txt' > requirements-dev.new
+	mv requirements-dev.new requirements-dev.txt
