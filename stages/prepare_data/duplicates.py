@@ -7,6 +7,8 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from stages.common.params import DataParams
+from stages.prepare_data.copy_key import copy_key
+from stages.prepare_data.words import WORD
 
 SHINGLE_WORDS = 5  # long enough that two reviews rarely share one by chance
 COMMON_SHINGLE = 50  # a shingle in more texts than this is a set phrase, not a sign of copying
@@ -17,7 +19,7 @@ def drop_unusable(rows: pd.DataFrame, params: DataParams) -> tuple[pd.DataFrame,
 
     Of texts that are alike, the first is kept, unless they are labelled differently: then none of them is.
     """
-    keys = rows["text"].map(lambda text: "".join(filter(str.isalnum, text.casefold())))
+    keys = rows["text"].map(copy_key)
     dropped = {"empty": int((keys == "").sum())}
     rows, keys = rows[keys != ""], keys[keys != ""]
     rows, dropped["exact_duplicate"], dropped["exact_duplicate_conflict"] = keep_first(rows, keys.to_numpy())
@@ -43,7 +45,7 @@ def near_duplicate_groups(texts: pd.Series, similarity: float) -> np.ndarray:
     """
     vectorizer = HashingVectorizer(
         ngram_range=(SHINGLE_WORDS, SHINGLE_WORDS),
-        token_pattern=r"\w+",
+        token_pattern=WORD,
         norm=None,
         alternate_sign=False,
         n_features=2**24,
