@@ -3,7 +3,8 @@
 import errno
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 
 
 class UserError(Exception):
@@ -12,6 +13,12 @@ class UserError(Exception):
 
 class MissingInput(UserError):
     """A file that an earlier stage makes, or that the user names, is not there."""
+
+
+def did_you_mean(name: str, names: Iterable[object]) -> str:
+    """Return " (did you mean …?)" with the one of the names that a wrong one resembles, if one does."""
+    close = get_close_matches(name, map(str, names), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def run_stage(main: Callable[[], None]) -> None:

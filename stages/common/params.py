@@ -41,7 +41,8 @@ class DataParams(Section):
     source: Text | Names
     """Where the rows are: `package:NAME/PATH`, `hub:OWNER/NAME@COMMIT`, a path or pattern, or a list of these."""
     filter: Text | None
-    """Rows to keep, as a pandas query over the columns; null keeps all."""
+    """Rows to keep, by a condition on the columns such as `stars != 3 and source in ["imdb"]`; null keeps all. Allowed
+    are columns, texts, numbers, comparisons, `in`, `and`, `or`, `not`, parentheses and a few functions."""
     text_column: Text
     """The column with the text."""
     label_column: Text

@@ -1,11 +1,17 @@
 """Choose the rows and columns that the params name."""
 
+import sys
+
 import pandas as pd
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams
 from stages.prepare_data.columns import own_names
+from stages.prepare_data.filter import matching_rows
+from stages.prepare_data.filter_values import FilterError
 from stages.prepare_data.labels import label_text
+
+MAX_SHOWN = 80  # characters of a filter in a message
 
 
 def select_rows(rows: pd.DataFrame, params: DataParams) -> pd.DataFrame:
@@ -14,16 +20,9 @@ def select_rows(rows: pd.DataFrame, params: DataParams) -> pd.DataFrame:
     Args:
         rows: the user's columns; the index says where each row comes from.
     """
-    columns = ", ".join(rows.columns)
+    columns = ", ".join(map(str, rows.columns))
     if params.filter is not None:
-        try:
-            rows = rows.query(params.filter)
-        except Exception as error:  # `query` raises whatever the expression raises
-            reason = " ".join(str(error).split())
-            raise UserError(
-                f"data.filter: {params.filter!r} can't be applied: {reason}; the columns are {columns}. "
-                "Correct it, or set it to null to keep all rows."
-            ) from error
+        rows = filter_rows(rows, params.filter, columns)
     for key in ("text_column", "label_column", "group_column"):
         if (name := getattr(params, key)) is not None and name not in rows.columns:
             raise UserError(f"data.{key}: there is no column {name!r}; the columns are {columns}")
@@ -38,3 +37,18 @@ def select_rows(rows: pd.DataFrame, params: DataParams) -> pd.DataFrame:
         print(f"column {old} of the data is called {new} from here on: the pipeline has its own column {old}")
     others = rows.drop(columns=meant).rename(columns=renamed)
     return pd.concat([named, others], axis=1).reset_index(drop=True)
+
+
+def filter_rows(rows: pd.DataFrame, expression: str, columns: str) -> pd.DataFrame:
+    """Return the rows that a filter keeps, and say which values it could not compare."""
+    shown = expression if len(expression) <= MAX_SHOWN else f"{expression[:MAX_SHOWN]}…"
+    try:
+        kept, notes = matching_rows(rows, expression)
+    except FilterError as error:
+        raise UserError(
+            f"data.filter: {shown!r} can't be applied: {error}; the columns are {columns}. "
+            "Correct it, or set it to null to keep all rows."
+        ) from error
+    for note in notes:
+        print(f"note: data.filter: {note}", file=sys.stderr)
+    return rows[kept]
