@@ -227,3 +227,8 @@ def test_a_filter_means_what_it_means_row_by_row(condition: Condition, others: l
     rows = [FIRST, *others]
     kept, _ = matching_rows(pd.DataFrame(rows), condition[0])
     assert kept.tolist() == [condition[1](row) for row in rows]
+
+
+def test_two_files_of_one_name_do_not_confuse_a_filter() -> None:
+    rows = pd.DataFrame({"stars": ["1", "n/a", "3"]}, index=["a.csv:1", "a.csv:1", "a.csv:1"])
+    assert matching_rows(rows, "stars >= 1")[0].tolist() == [True, False, True]
