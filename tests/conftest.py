@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import is_hypothesis_test, settings
-from tiny import Clone, made_once, make_clone, save_base_model
+from people import Team, let_make_run
+from tiny import Clone, edit_params, made_once, make_clone, save_base_model
 
 settings.register_profile("each time", max_examples=200, deadline=None, database=None, derandomize=True)
 settings.register_profile("nightly", max_examples=10_000, deadline=None, database=None, print_blob=True)
@@ -70,3 +71,24 @@ def clone(reproduced: Clone, tmp_path: Path) -> Clone:
     folder = tmp_path / "clone"
     shutil.copytree(reproduced.folder, folder, symlinks=True)
     return Clone(folder)
+
+
+@pytest.fixture
+def ann(clone: Clone) -> Clone:
+    """A person who has run the pipeline at rank 8; what her repository names, at rank 2, has been run by nobody."""
+    let_make_run(clone)
+    clone.run("git", "reset", "--quiet", "--hard", "HEAD~1")
+    for path in ("dvc.lock", "metrics", "data/kept_metrics", "models/adapter", "models/export"):
+        shutil.rmtree(clone.folder / path) if (clone.folder / path).is_dir() else (clone.folder / path).unlink(True)
+    edit_params(clone.folder, **{"lora.r": 2})
+    clone.commit("Rank 2")
+    return clone
+
+
+@pytest.fixture
+def team(ann: Clone, tmp_path: Path) -> Team:
+    """A team that Ann has started."""
+    team = Team(tmp_path / "team")
+    ann.run("git", "remote", "add", "origin", str(team.origin))
+    ann.run("git", "push", "--quiet", "--set-upstream", "origin", "main")
+    return team
