@@ -44,6 +44,7 @@ lint: tools ## Check format, style and types
 
 docs: setup ## Write the pages of docs/ that are made from the code
 	python -m stages.common.params > docs/params.md
+	PYTHONPATH=tests python -m bad_inputs > docs/bad_inputs.md
 
 remote: setup ## Keep the team's data and models at URL: a folder, ssh://HOST/FOLDER or s3://BUCKET/FOLDER
 	@test -n "$(URL)" || { echo "error: where to? For example: make remote URL=s3://BUCKET/FOLDER"; exit 1; }

@@ -1,0 +1,14 @@
+"""Data files."""
+
+from bad_inputs import Case, write
+
+RAW = "data/raw/tiny.csv"  # what data.source names
+
+CASES = [
+    Case(
+        "empty-file",
+        "a file of no bytes",
+        write(RAW, ""),
+        ["data/raw/tiny.csv can't be read as csv: No columns to parse from file"],
+    ),
+]
