@@ -4,6 +4,7 @@ It only accepts or rejects: no key has a default here, and nothing is changed on
 depends on this file, and why a new key in one section re-runs only the stages that read that section.
 """
 
+import codecs
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,6 +29,14 @@ def _several_classes(labels: dict) -> dict:
     return labels
 
 
+def _known_encoding(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        raise ValueError("must be the name of an encoding that Python knows, such as utf-8 or cp1252") from None
+    return name
+
+
 Labels = Annotated[dict[str | int | bool | float, Text], AfterValidator(_several_classes)]
 
 
@@ -40,6 +49,10 @@ class Section(BaseModel):
 class DataParams(Section):
     source: Text | Names
     """Where the rows are: `package:NAME/PATH`, `hub:OWNER/NAME@COMMIT`, a path or pattern, or a list of these."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
+    """The character between the fields of csv files; null finds it, and says so where it isn't the suffix's."""
+    encoding: Annotated[str, AfterValidator(_known_encoding)] | None
+    """How the characters of text files are encoded, such as `cp1252`; null is UTF-8, or what a byte-order mark says."""
     filter: Text | None
     """Rows to keep, by a condition on the columns such as `stars != 3 and source in ["imdb"]`; null keeps all. Allowed
     are columns, texts, numbers, comparisons, `in`, `and`, `or`, `not`, parentheses and a few functions."""

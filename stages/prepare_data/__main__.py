@@ -14,11 +14,10 @@ from stages.common.params import load_params
 from stages.common.paths import stage_paths
 from stages.common.references import resolve_data
 from stages.prepare_data.duplicates import drop_unusable
+from stages.prepare_data.intake import read_selected
 from stages.prepare_data.labels import name_labels
-from stages.prepare_data.readers import read_rows
-from stages.prepare_data.selection import select_rows
+from stages.prepare_data.notes import Notes
 from stages.prepare_data.split import split_rows
-from stages.prepare_data.texts import clean_rows
 
 
 def main() -> None:
@@ -29,19 +28,16 @@ def main() -> None:
     """
     params = load_params()
     paths = stage_paths("prepare-data")
-    read = read_rows(resolve_data(params.data.source, "data.source"))
-    selected = select_rows(read, params.data)
+    selected, num_read = read_selected(resolve_data(params.data.source, "data.source"), params.data, Notes())
     labels = name_labels(selected, params.data)
-    kept, dropped = drop_unusable(clean_rows(selected), params.data)
+    kept, dropped = drop_unusable(selected, params.data)
     splits = split_rows(kept, params.data)
     with whole_output(paths["prepared"]) as folder:
         folder.mkdir()
         for name, rows in splits.items():
             rows.to_parquet(folder / f"{name}.parquet", index=False)
         (folder / "labels.json").write_text(json.dumps(labels, ensure_ascii=False) + "\n", encoding="utf-8")
-    write_json(
-        paths["data.json"], summarise(len(read), {"filter": len(read) - len(selected), **dropped}, splits, labels)
-    )
+    write_json(paths["data.json"], summarise(num_read, {"filter": num_read - len(selected), **dropped}, splits, labels))
 
 
 def summarise(read: int, dropped: dict[str, int], splits: dict[str, pd.DataFrame], labels: list[str]) -> dict:

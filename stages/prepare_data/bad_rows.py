@@ -17,5 +17,5 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
-def shown(items: list) -> str:
-    return ", ".join(map(str, items[:ROWS_SHOWN])) + (", …" if len(items) > ROWS_SHOWN else "")
+def shown(items: list, limit: int = ROWS_SHOWN) -> str:
+    return ", ".join(map(str, items[:limit])) + (", …" if len(items) > limit else "")

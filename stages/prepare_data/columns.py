@@ -1,8 +1,42 @@
-"""Keep the user's own columns apart from those that the pipeline adds."""
+"""Find the columns that the params name, and keep the user's own apart from those that the pipeline adds."""
 
 from collections.abc import Collection
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from stages.common.errors import UserError, did_you_mean
+from stages.common.params import DataParams
+from stages.prepare_data.bad_rows import shown
+from stages.prepare_data.notes import Notes
 
 ADDED = ("text", "label", "origin", "row_id", "group", "predicted", "correct")  # by this stage, or by evaluate
+NAMED = ("text_column", "label_column", "group_column")  # params that name a column
+
+
+def check_columns(path: Path, columns: list[str], params: DataParams) -> None:
+    """Raise a UserError for a column that the params name and the file lacks, and for one that it has twice."""
+    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if twice:
+        raise UserError(f"{path} has two columns called {', '.join(twice)}: rename one")
+    if params.text_column == params.label_column:
+        raise UserError(f"data.label_column: must not be the text's column; however: {params.label_column!r} is both")
+    for key in NAMED:
+        name = getattr(params, key)
+        if name is None or name in columns:
+            continue
+        hint = did_you_mean(name, columns)
+        if not hint:  # a match but for capitals and spaces is no close match for short names
+            alike = [column for column in columns if column.strip().casefold() == name.strip().casefold()]
+            hint = f" (did you mean {alike[0]}?)" if alike else ""
+        if len(columns) == 1:
+            hint = ". It has one column: is data.delimiter another?"
+        elif not hint:
+            hint = ". If its first line is no header, add one"
+        raise UserError(
+            f"data.{key}: there is no column {name!r} in {path}; the columns are {shown(columns, 20)}{hint}"
+        )
 
 
 def own_names(columns: Collection[str], meant: Collection[str]) -> dict[str, str]:
@@ -21,3 +55,24 @@ def own_names(columns: Collection[str], meant: Collection[str]) -> dict[str, str
             taken.add(name)
             renamed[column] = name
     return renamed
+
+
+def note_missing(columns: dict[str, set[str]], note: Notes) -> None:
+    """Say which of the user's columns some files lack; `columns` are those of each file."""
+    for column in dict.fromkeys(column for found in columns.values() for column in found):
+        lacking = [file for file, found in columns.items() if column not in found]
+        if lacking:
+            note(f"{shown(lacking)} has no column {column}: its rows have none there")
+
+
+def storable(rows: pd.DataFrame, note: Notes) -> pd.DataFrame:
+    """Return the rows; a column with values of several types, as parquet can't store, becomes texts."""
+    rows = rows.copy(deep=False)
+    for column in rows.columns:
+        if rows[column].dtype == object:
+            try:
+                pa.array(rows[column], from_pandas=True)
+            except (pa.ArrowException, OverflowError, TypeError, ValueError):
+                rows[column] = [None if value is None or value != value else str(value) for value in rows[column]]
+                note(f"column {column} holds values of several types: they are kept as texts")
+    return rows

@@ -1,68 +1,68 @@
 """Read the rows of files and data sets as they come, each with its place."""
 
-import json
+import lzma
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+from tqdm import tqdm
 
 from stages.common.errors import UserError
-from stages.prepare_data.bad_rows import plural, shown
+from stages.common.params import DataParams
+from stages.prepare_data.columns import check_columns
+from stages.prepare_data.delimited import read_delimited
+from stages.prepare_data.files import data_files, open_data
+from stages.prepare_data.notes import Notes
+from stages.prepare_data.tables import read_arrow, read_json, read_json_lines, read_parquet, read_workbook
+
+READERS = {
+    **dict.fromkeys((".csv", ".tsv", ".txt"), read_delimited),
+    **dict.fromkeys((".jsonl", ".ndjson"), read_json_lines),
+    ".json": read_json,
+    ".parquet": read_parquet,
+    **dict.fromkeys((".arrow", ".feather"), read_arrow),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".ods"), read_workbook),
+}
 
 
-def read_rows(files: list[Path]) -> pd.DataFrame:
-    """Return the rows of all files; the index says where each is from: FILE:ROW, where the first data row is 1."""
-    frames = []
-    for path in files:
-        rows = read_hub_folder(path) if path.is_dir() else read_file(path)
-        frames.append(rows.set_axis([f"{path.name}:{row}" for row in range(1, len(rows) + 1)]))
-    return pd.concat(frames)
+def read_rows(paths: list[Path], params: DataParams, note: Notes) -> Iterator[pd.DataFrame]:
+    """Yield the rows of all files in batches; the index says where each is from: FILE:ROW, the first row is 1.
+
+    A batch's `attrs["file"]` is its file's name.
+
+    Raises:
+        UserError: naming the file that can't be read, or that lacks a column that the params name.
+    """
+    files = data_files(paths)
+    names = [file.name for file in files]
+    for file in files:
+        place = file.name if names.count(file.name) == 1 else str(file)
+        number = 0
+        for rows in read_hub_folder(file) if file.is_dir() else read_file(file, params, note):
+            check_columns(file, list(rows.columns), params)
+            rows.index = pd.Index([f"{place}:{row}" for row in range(number + 1, number + len(rows) + 1)])
+            rows.attrs["file"] = place
+            yield rows
+            number += len(rows)
 
 
-def read_file(path: Path) -> pd.DataFrame:
-    """Read one file as its suffix says. Text files must be UTF-8; their values stay as written ("NA" is a text)."""
-    suffix = path.suffix.lower()
+def read_file(path: Path, params: DataParams, note: Notes) -> Iterator[pd.DataFrame]:
+    """Yield the rows of one file, read as its suffix says, in batches."""
     try:
-        if suffix in (".csv", ".tsv"):
-            separator = "," if suffix == ".csv" else "\t"
-            return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        if suffix in (".jsonl", ".ndjson"):
-            return pd.DataFrame.from_records(list(read_json_lines(path)))
-        if suffix == ".parquet":
-            return pd.read_parquet(path)
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8: {undecodable_lines(path)}. Save it as UTF-8.") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OSError) as error:
-        raise UserError(f"{path} can't be read as {suffix[1:]}: {' '.join(str(error).split())}") from error
-    raise UserError(f"data.source: {path} must end in .csv, .tsv, .jsonl, .ndjson or .parquet")
+        with (
+            open_data(path) as file,
+            tqdm(total=(size := path.stat().st_size), desc=f"read {path.name}", unit="B", unit_scale=True) as bar,
+        ):
+            for rows in READERS[file.suffix](file, params, note):
+                bar.update((size if file.raw.closed else min(file.raw.tell(), size)) - bar.n)
+                yield rows
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+        raise UserError(f"{path} can't be unpacked or read: {' '.join(str(error).split())}") from error
 
 
-def read_json_lines(path: Path) -> Iterator[dict]:
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"line {number}: {error.msg}") from error
-            if not isinstance(record, dict):
-                raise ValueError(f"line {number} is not an object of column names and values")
-            yield record
-
-
-def undecodable_lines(path: Path) -> str:
-    bad = []
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                bad.append(number)
-    return f"{plural(len(bad), 'line')} can't be decoded ({shown(bad)})"
-
-
-def read_hub_folder(folder: Path) -> pd.DataFrame:
+def read_hub_folder(folder: Path) -> Iterator[pd.DataFrame]:
     """Read a data set as `datasets` lays it out: all its splits, with the name of each in a column `split`.
 
     A class number becomes the name that the data set gives it, where it gives one.
@@ -73,11 +73,9 @@ def read_hub_folder(folder: Path) -> pd.DataFrame:
         loaded = datasets.load_dataset(str(folder))
     except Exception as error:  # `datasets` raises many unrelated types
         raise UserError(f"data.source: {folder} can't be loaded: {' '.join(str(error).split())}") from error
-    frames = []
     for name, split in loaded.items():
         rows = split.to_pandas()
         for column, feature in split.features.items():
             if isinstance(feature, datasets.ClassLabel):
                 rows[column] = [feature.int2str(value) if value >= 0 else None for value in rows[column]]
-        frames.append(rows.assign(split=str(name)))
-    return pd.concat(frames, ignore_index=True)
+        yield rows.assign(split=str(name))

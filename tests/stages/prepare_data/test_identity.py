@@ -9,10 +9,10 @@ from tiny import PARAMS
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams, load_params
-from stages.prepare_data.readers import read_rows
-from stages.prepare_data.selection import select_rows
+from stages.prepare_data.intake import read_selected
+from stages.prepare_data.notes import Notes
 from stages.prepare_data.split import split_rows
-from stages.prepare_data.texts import clean_rows, row_id
+from stages.prepare_data.texts import row_id
 
 
 def data_params(**changes: object) -> DataParams:
@@ -20,7 +20,7 @@ def data_params(**changes: object) -> DataParams:
 
 
 def selected(path: Path, **changes: object) -> pd.DataFrame:
-    return clean_rows(select_rows(read_rows([path]), data_params(**changes)))
+    return read_selected([path], data_params(**changes), Notes())[0]
 
 
 def test_a_row_keeps_its_identity_when_files_are_renamed_and_rows_added(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_own_columns_are_kept_under_another_name_and_said(tmp_path: Path, capsys
     rows = selected(path, text_column="review", label_column="stars", filter='origin == "my origin"')
     assert (rows["text"].item(), rows["label"].item(), rows["origin"].item()) == ("fine", "5", "a.csv:1")
     assert rows["origin_"].item() == "kept"
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     for name in own:
         renamed = "origin__" if name == "origin" else f"{name}_"
         assert rows[renamed].item() == f"my {name}"

@@ -14,9 +14,10 @@ from stages.common.errors import UserError
 from stages.common.params import DataParams, load_params
 from stages.common.references import resolve_data
 from stages.prepare_data.duplicates import drop_unusable
+from stages.prepare_data.intake import read_selected
 from stages.prepare_data.labels import name_labels
+from stages.prepare_data.notes import Notes
 from stages.prepare_data.readers import read_rows
-from stages.prepare_data.selection import select_rows
 from stages.prepare_data.split import split_rows
 from stages.prepare_data.texts import clean_rows
 
@@ -52,20 +53,6 @@ def test_texts_are_cleaned(raw: str, cleaned: str) -> None:
     assert clean_text(cleaned) == cleaned
 
 
-def test_every_format_gives_the_same_rows(tmp_path: Path) -> None:
-    rows = table([("one, two", "0"), ('say "hi"\nagain', "1"), ("NA", "1")])[["text", "label"]]
-    rows.to_csv(tmp_path / "a.csv", index=False, encoding="utf-8-sig")
-    rows.to_csv(tmp_path / "a.tsv", index=False, sep="\t")
-    rows.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
-    rows.to_parquet(tmp_path / "a.parquet")
-    for suffix in ("csv", "tsv", "jsonl", "parquet"):
-        read = read_rows([tmp_path / f"a.{suffix}"])
-        assert read["text"].tolist() == rows["text"].tolist(), suffix
-        assert read.index.tolist() == [f"a.{suffix}:{row}" for row in (1, 2, 3)]
-    both = read_rows([tmp_path / "a.csv", tmp_path / "a.parquet"])
-    assert both.index.tolist()[2:4] == ["a.csv:3", "a.parquet:1"]
-
-
 def test_a_hub_data_set_gives_all_its_splits_and_names(tmp_path: Path) -> None:
     import datasets
 
@@ -78,10 +65,10 @@ def test_a_hub_data_set_gives_all_its_splits_and_names(tmp_path: Path) -> None:
         datasets.Dataset.from_dict(columns, features=features).to_parquet(str(path))
     files = "\n".join(f"  - split: {s}\n    path: data/{s}.parquet" for s in ("train", "test", "unsupervised"))
     (folder / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}\n---\n")
-    read = read_rows([folder])
-    assert read["split"].tolist() == ["train", "train", "test", "unsupervised"]
+    everything = pd.concat(read_rows([folder], data_params(), Notes()))
+    assert everything["split"].tolist() == ["train", "train", "test", "unsupervised"]
     params = data_params(filter='split != "unsupervised"', labels={"neg": "negative", "pos": "positive"})
-    rows = select_rows(read, params)
+    rows, _ = read_selected([folder], params, Notes())
     assert name_labels(rows, params) == ["negative", "positive"]
     assert rows["label"].tolist() == ["negative", "positive", "positive"]
 
@@ -162,9 +149,9 @@ def test_null_takes_all_that_is_left_for_training() -> None:
 
 
 def prepare(files: list[Path], params: DataParams) -> dict[str, pd.DataFrame]:
-    rows = select_rows(read_rows(files), params)
+    rows, _ = read_selected(files, params, Notes())
     name_labels(rows, params)
-    return split_rows(drop_unusable(clean_rows(rows), params)[0], params)
+    return split_rows(drop_unusable(rows, params)[0], params)
 
 
 def refuse(tmp_path: Path, content: bytes, suffix: str = "csv", **changes: object) -> str:
@@ -180,7 +167,7 @@ def refuse(tmp_path: Path, content: bytes, suffix: str = "csv", **changes: objec
 @pytest.mark.parametrize(
     ("content", "changes", "message"),
     [
-        (b"review,label\na,0\n", {}, "data.text_column: there is no column 'text'; the columns are review, label"),
+        (b"review,label\na,0\n", {}, "data.text_column: there is no column 'text' in "),
         (b"text,label\na,0\nb,\nc,1\n", {}, "1 row without a label: mine.csv:2"),
         (
             b"text,label\na,0\nb,7\nc,x\n",
@@ -192,8 +179,12 @@ def refuse(tmp_path: Path, content: bytes, suffix: str = "csv", **changes: objec
         (b"text,label\na,0\nb,1\n", {"filter": "stars > 3"}, "data.filter: 'stars > 3' can't be applied"),
         (b"text,label\na,0\nb,1\n", {"filter": "label == '9'"}, "data.filter: \"label == '9'\" keeps no row"),
         (b"text,label\na,0\ncaf\xe9,1\n\xff,1\n", {}, "is not UTF-8: 2 lines can't be decoded (3, 4)"),
-        (b"text,label\na,0\nb,1,2,3\n", {}, "can't be read as csv: Error tokenizing data"),
-        (b"", {}, "can't be read as csv: No columns to parse"),
+        (
+            b"text,label\na,0\nb,1,2,3\n",
+            {},
+            "1 row with another number of fields than the 2 of the header: mine.csv:2 has 4; put fields that hold",
+        ),
+        (b"", {}, "mine.csv is empty"),
         (b"text,label\n", {}, "data.source has no rows"),
         (
             b"text,label\na,0\nb,1\n",
@@ -214,7 +205,7 @@ def test_bad_json_lines_are_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
-    assert "must end in .csv" in refuse(tmp_path, b"a", suffix="xlsx")
+    assert "must end in .csv" in refuse(tmp_path, b"a", suffix="docx")
 
 
 def test_the_default_data_has_no_near_copy_of_a_test_text_in_training() -> None:
@@ -241,5 +232,5 @@ def test_the_default_data_has_no_near_copy_of_a_test_text_in_training() -> None:
 
 
 def test_labelled_texts_of_these_tests_are_distinct(tmp_path: Path) -> None:
-    rows = read_rows([write_csv(tmp_path / "tiny.csv", labelled_texts(280))])
+    rows = read_selected([write_csv(tmp_path / "tiny.csv", labelled_texts(280))], data_params(), Notes())[0]
     assert rows["text"].is_unique

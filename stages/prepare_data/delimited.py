@@ -1,0 +1,103 @@
+"""Read csv, tsv and the like, with any delimiter."""
+
+import csv
+import io
+from collections.abc import Iterator
+from itertools import islice
+
+import pandas as pd
+
+from stages.common.errors import UserError
+from stages.common.params import DataParams
+from stages.prepare_data.bad_rows import plural, shown
+from stages.prepare_data.files import DataFile, decoded, undecodable
+from stages.prepare_data.notes import Notes
+
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+SAMPLE_RECORDS = 100  # by which the delimiter is told
+BATCH_CHARACTERS = 8_000_000  # bounds memory
+FIELD_CHARACTERS = 100_000_000  # beyond it a quote was not closed
+
+
+def read_delimited(file: DataFile, params: DataParams, note: Notes) -> Iterator[pd.DataFrame]:
+    """Yield the rows in batches; every value is a text and stays as written ("NA" is a text).
+
+    Raises:
+        UserError: naming the rows with more or fewer fields than the header, and a quote that is not closed.
+    """
+    lines, sample = decoded(file, params.encoding)
+    delimiter = params.delimiter or told_delimiter(file, sample, params, note)
+    csv.field_size_limit(FIELD_CHARACTERS)
+    records = csv.reader(lines, delimiter=delimiter, strict=True)
+    try:
+        header = named(next(records))
+        yield from batches(file, header, records)
+    except csv.Error as error:
+        raise UserError(
+            f"{file.path} can't be read as {file.suffix[1:]}: near line {records.line_num}: {error}. A quote inside a "
+            f'quoted field is written twice (""), and one that begins a field must be closed.'
+        ) from error
+    except UnicodeDecodeError as error:
+        raise undecodable(
+            file.path, lines.encoding, error.object[max(0, error.start - 500) : error.start + 500]
+        ) from None
+
+
+def named(header: list[str]) -> list[str]:
+    """Return the names of the columns, without the spaces around them; one without a name is `unnamed_1` and so on."""
+    return [name.strip() or f"unnamed_{number}" for number, name in enumerate(header, start=1)]
+
+
+def batches(file: DataFile, header: list[str], records: Iterator[list[str]]) -> Iterator[pd.DataFrame]:
+    rows: list[list[str]] = []
+    size = number = 0
+    uneven: list[str] = []
+    for record in records:
+        if not record:
+            continue  # a blank line
+        number += 1
+        if len(record) != len(header):
+            uneven.append(f"{file.path.name}:{number} has {len(record)}")
+            continue
+        rows.append(record)
+        size += sum(map(len, record))
+        if size > BATCH_CHARACTERS:
+            yield pd.DataFrame(dict(zip(range(len(header)), zip(*rows, strict=True), strict=True))).set_axis(
+                header, axis=1
+            )
+            rows, size = [], 0
+    if uneven:
+        raise UserError(
+            f"{plural(len(uneven), 'row')} with another number of fields than the {len(header)} of the header: "
+            f"{shown(uneven)}; put fields that hold the delimiter in quotes, or set data.delimiter"
+        )
+    columns = zip(*rows, strict=True) if rows else [[] for _ in header]
+    yield pd.DataFrame(dict(zip(range(len(header)), columns, strict=True)), dtype="str").set_axis(header, axis=1)
+
+
+def told_delimiter(file: DataFile, sample: str, params: DataParams, note: Notes) -> str:
+    """Return the delimiter of a file: that of its suffix, unless another one fits the first records better.
+
+    The header must have the columns that the params name, or else two columns at least; the more of the records have
+    as many fields as it, the better.
+    """
+    usual = "\t" if file.suffix == ".tsv" else ","
+    best = max([usual, *DELIMITERS], key=lambda delimiter: fit(sample, delimiter, params))
+    if best != usual:
+        note(f"{file.path.name}: its columns are separated by {DELIMITERS[best]}")
+    return best
+
+
+def fit(sample: str, delimiter: str, params: DataParams) -> tuple[int, bool, float]:
+    try:
+        records = [
+            record for record in islice(csv.reader(io.StringIO(sample), delimiter=delimiter), SAMPLE_RECORDS) if record
+        ]
+    except csv.Error:
+        return (0, False, 0.0)
+    if not records:
+        return (0, False, 0.0)
+    header = named(records[0])
+    meant = len({params.text_column, params.label_column} & set(header))
+    even = sum(len(record) == len(header) for record in records) / len(records)
+    return (meant, len(header) > 1, even)

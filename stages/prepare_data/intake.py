@@ -1,0 +1,33 @@
+"""Take rows in: read them, keep those that the filter keeps, and clean them, batch by batch."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from stages.common.errors import UserError
+from stages.common.params import DataParams
+from stages.prepare_data.columns import note_missing, storable
+from stages.prepare_data.notes import Notes
+from stages.prepare_data.readers import read_rows
+from stages.prepare_data.selection import select_rows
+from stages.prepare_data.texts import clean_rows
+
+
+def read_selected(files: list[Path], params: DataParams, note: Notes) -> tuple[pd.DataFrame, int]:
+    """Return the rows that the filter keeps, cleaned, and how many were read.
+
+    Raises:
+        UserError: naming the file, the rows and the reason for which the data can't be used.
+    """
+    num_read = 0
+    batches = []
+    columns: dict[str, set[str]] = {}
+    for rows in read_rows(files, params, note):
+        num_read += len(rows)
+        columns.setdefault(rows.attrs["file"], set()).update(rows.columns)
+        batches.append(clean_rows(select_rows(rows, params, note)))
+    note_missing(columns, note)
+    selected = pd.concat(batches, ignore_index=True)
+    if selected.empty:
+        raise UserError(f"data.filter: {params.filter!r} keeps no row" if num_read else "data.source has no rows")
+    return storable(selected, note), num_read

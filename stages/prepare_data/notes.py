@@ -1,0 +1,17 @@
+"""Say what happens to the data, each thing once."""
+
+import sys
+
+from tqdm import tqdm
+
+
+class Notes:
+    """Prints lines beside the progress bars; a line that comes again, as for every batch of a file, is left out."""
+
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+
+    def __call__(self, line: str) -> None:
+        if line not in self.said:
+            self.said.add(line)
+            tqdm.write(f"note: {line}", file=sys.stderr)
