@@ -11,7 +11,6 @@ Run: python -m bench.predict [--rows N] [--rounds N], after `dvc repro`
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+from stages.common.memory import peak_memory_gib
 
 VARIANTS = ("pipeline", "torch", "fp32", "int8")
 EXPORTED, TEST = Path("models/export"), Path("data/prepared/test.parquet")
@@ -78,7 +79,7 @@ def measure(variant: str, exported: Path, test: Path, rows: int) -> dict[str, fl
     started = time.perf_counter()
     found = answer(texts)
     rate = len(texts) / (time.perf_counter() - started)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    memory = peak_memory_gib()
     return {
         "rate": rate,
         "milliseconds": 1000 * statistics.median(seconds_for(answer, text) for text in texts[:SINGLE_TEXTS]),

@@ -15,7 +15,6 @@ Run: python -m bench.train [--rows N] [--rounds N], after `dvc repro tokenize`
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -41,6 +40,7 @@ from transformers import (
 
 from stages.common.errors import UserError
 from stages.common.inference import pad_batch
+from stages.common.memory import peak_memory_gib
 from stages.common.model import load_base
 from stages.common.params import Params, load_params
 from stages.common.references import resolve_model
@@ -203,7 +203,7 @@ def measure(chosen: argparse.Namespace) -> dict:
     return {
         "seconds": seconds,
         "rows_per_second": chosen.epochs * chosen.rows / seconds,
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "memory": peak_memory_gib(),
         "first_step": clock.first_step - chosen.started,
         "evaluations": clock.evaluations,
         "operations": operations,
@@ -249,7 +249,7 @@ def train_plain(
             train_dataset=train,
             eval_dataset=validation,
             data_collator=collate,
-            compute_metrics=ValidationMetrics(),
+            compute_metrics=ValidationMetrics(np.ones(len(label_names(train)))),
             callbacks=[clock],
         )
         trainer.train()

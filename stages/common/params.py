@@ -39,6 +39,8 @@ def _known_encoding(name: str) -> str:
 
 Labels = Annotated[dict[str | int | bool | float, Text], AfterValidator(_several_classes)]
 
+ClassWeights = Annotated[dict[str | int | bool | float, Positive], Field(min_length=1)]
+
 
 class Section(BaseModel):
     model_config = ConfigDict(
@@ -126,6 +128,9 @@ class TrainParams(Section):
     """Padded tokens per optimizer step, in place of `batch_size`; null for none."""
     learning_rate: Positive
     """Peak of the learning rate."""
+    class_weights: Literal["balanced"] | ClassWeights | None
+    """Weights of the classes in the loss: null is 1 each, `balanced` gives every class the same total; or each class
+    and its weight. They are scaled so that a row weighs 1 on average."""
     scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial"]
     """Shape of the learning rate after its rise."""
     warmup_fraction: Annotated[float, Field(ge=0, lt=1)]
@@ -135,9 +140,12 @@ class TrainParams(Section):
     max_grad_norm: Positive
     """Gradients are clipped to this norm."""
     evaluations_per_epoch: Count
-    """How often the validation loss is taken; the adapter of the lowest is kept."""
+    """How often the model is judged on the validation split; the adapter of the best evaluation is kept."""
+    best_metric: Literal["validation_loss", "f1_macro"]
+    """Which evaluation is the best, whose adapter is kept: the lowest validation loss, weighted as in
+    training, or the highest macro F1."""
     early_stopping_patience: Count | None
-    """Stop after so many evaluations without a lower validation loss; null never stops early."""
+    """Stop after so many evaluations that are not better than the best; null never stops early."""
     logging_steps: Count
     """Optimizer steps between two entries of the loss history, and between two checkpoints."""
     dtype: Literal["auto", "float32", "bfloat16"]
@@ -256,7 +264,8 @@ def _allowed(schema: dict[str, Any]) -> str:
         return f"a list of {_allowed(schema['items'])}"
     words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
     limits = [f"{word} {schema[name]}" for name, word in words.items() if name in schema]
-    names = {"object": "values and names", "string": "text", "boolean": "`true`, `false`"}
+    named = "names" if schema.get("additionalProperties", {}).get("type") == "string" else "numbers"
+    names = {"object": f"values and {named}", "string": "text", "boolean": "`true`, `false`"}
     return " ".join([names.get(schema["type"], schema["type"]), *limits])
 
 

@@ -12,7 +12,7 @@ import torch
 from datasets import Dataset
 from peft import PeftModel
 from safetensors.numpy import save_file
-from transformers import TrainerState, set_seed
+from transformers import set_seed
 
 from stages.common.errors import run_stage
 from stages.common.inference import parity_rows, predict_logits
@@ -22,11 +22,13 @@ from stages.common.params import load_params
 from stages.common.paths import stage_paths
 from stages.common.references import resolve_model
 from stages.common.splits import label_names, read_split
+from stages.common.tokenizer import load_tokenizer
 from stages.train_lora import prefix
 from stages.train_lora.adapters import add_adapters
 from stages.train_lora.checkpoints import checkpoint_dir, run_key
-from stages.train_lora.evaluations import VALIDATION_COLUMNS, best_evaluation
-from stages.train_lora.fit import fit, write_log
+from stages.train_lora.collapse import check_collapse
+from stages.train_lora.evaluations import VALIDATION_COLUMNS
+from stages.train_lora.fit import Fitted, fit, write_log
 from stages.train_lora.launcher import LAUNCHED, RANK, launch
 
 TRAINING_COLUMNS = ["step", "epoch", "loss", "learning_rate", "grad_norm"]
@@ -36,7 +38,7 @@ MAX_RELOAD_DIFFERENCE = 1e-4  # of any logit, between the trained and the reload
 def main() -> None:
     """Leave models/adapter (adapter, head, the trained model's validation logits), its metrics and its loss history.
 
-    A run that was killed goes on from its last checkpoint, and ends as if it had not been.
+    A run that was killed starts again from its last checkpoint, and leaves the same files as one that was not.
 
     Raises:
         UserError: when params don't fit the model, or training diverges or collapses to one class.
@@ -57,6 +59,8 @@ def main() -> None:
     model, lowest = add_adapters(base, params.lora, head)
     with checkpoint_dir(run_key(params, digest, train, validation)) as folder:
         fitted = fit(model, lowest, train, validation, params.train, digest, folder)
+        unknown_id = load_tokenizer(base_folder).unk_token_id
+        check_collapse(fitted.logits, fitted.state.global_step, train, validation, params.train, unknown_id)
         if RANK:
             return
         write_log(fitted, len(train))
@@ -68,7 +72,7 @@ def main() -> None:
         write_table(paths["training.csv"], history.dropna(subset="loss")[TRAINING_COLUMNS])
         validated = history.dropna(subset="eval_log_loss")[list(VALIDATION_COLUMNS)]
         write_table(paths["validation.csv"], validated.rename(columns=VALIDATION_COLUMNS))
-        write_json(paths["train.json"], summarise(model, fitted.state, history))
+        write_json(paths["train.json"], summarise(model, fitted, history))
 
 
 def check_reload(
@@ -88,20 +92,19 @@ def check_reload(
     return trained
 
 
-def summarise(model: PeftModel, state: TrainerState, history: pd.DataFrame) -> dict[str, float]:
+def summarise(model: PeftModel, fitted: Fitted, history: pd.DataFrame) -> dict[str, float]:
     """Return metrics/train.json: losses, the best evaluation, and how much of the model was trained."""
     trainable, total = model.get_nb_trainable_parameters()
-    best = best_evaluation(state)
     return {
         "trainable_parameters": trainable,
         "total_parameters": total,
         "trainable_fraction": trainable / total,
-        "optimizer_steps": state.global_step,
+        "optimizer_steps": fitted.state.global_step,
         "training_loss": float(history["loss"].dropna().iloc[-1]),
-        "best_epoch": float(best["epoch"]),
-        "validation_loss": float(best["eval_log_loss"]),
-        "validation_accuracy": float(best["eval_accuracy"]),
-        "validation_f1_macro": float(best["eval_f1_macro"]),
+        "best_epoch": float(fitted.best["epoch"]),
+        "validation_loss": float(fitted.best["eval_log_loss"]),
+        "validation_accuracy": float(fitted.best["eval_accuracy"]),
+        "validation_f1_macro": float(fitted.best["eval_f1_macro"]),
     }
 
 

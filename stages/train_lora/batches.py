@@ -1,6 +1,7 @@
-"""Make batches of texts of near-equal length."""
+"""Make batches of texts of near-equal length, and give each text its weight in the loss."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,27 +15,44 @@ MEGABATCH = 50  # batches' worth of rows that are shuffled together, then sorted
 
 
 class LengthBatches:
-    """Batches of row numbers of near-equal length, in an order that the seed and the epoch alone decide.
+    """Batches of rows of near-equal length, in an order that the seed and the epoch alone decide.
 
     Of `batch_size` rows each: every epoch shuffles all rows and sorts them by length within MEGABATCH batches. Of
     `max_batch_tokens` padded tokens each: rows are sorted by length, and those of one length shuffled. Under a launcher
     of several processes each gets its share of every batch.
+
+    A batch is a list of pairs: the number of a row, and its weight in the loss, which is the sum of the weighted
+    cross-entropies. The weight of row i in a batch of n rows is `weights[i]` * processes / n. The mean of the
+    processes' gradients, which is what they step by, is then that of the whole batch, however uneven the shares are.
     """
 
-    def __init__(self, lengths: np.ndarray, params: TrainParams) -> None:
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        params: TrainParams,
+        weights: np.ndarray | None = None,
+        rank: int = RANK,
+        world_size: int = WORLD_SIZE,
+    ) -> None:
         self.lengths = np.asarray(lengths)
+        self.weights = np.ones(len(self.lengths)) if weights is None else weights
         self.batch_size = params.batch_size
         self.max_tokens = params.max_batch_tokens
         self.seed = params.seed
+        self.rank, self.world_size = rank, world_size
         self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.epoch_batches())
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[list[tuple[int, float]]]:
         for batch in self.epoch_batches():
-            share = batch[RANK::WORLD_SIZE]
-            yield (share if len(share) else batch[:1]).tolist()
+            share = batch[self.rank :: self.world_size]
+            weights = self.weights[share] * self.world_size / len(batch)
+            if len(share):
+                yield list(zip(share.tolist(), weights.tolist(), strict=True))
+            else:  # more processes than rows: this one has to take part in the step, with a row that counts nothing
+                yield [(int(batch[0]), 0.0)]
 
     def epoch_batches(self) -> list[np.ndarray]:
         """Return the whole batches of this epoch, over all processes."""
@@ -56,10 +74,24 @@ class LengthBatches:
         return [batches[place] for place in random.permutation(len(batches))]
 
 
+class WeightedRows(torch.utils.data.Dataset):
+    """Rows to train on, asked for by pairs of a number and a weight, as LengthBatches gives them."""
+
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitems__(self, pairs: list[tuple[int, float]]) -> list[dict[str, Any]]:
+        rows = self.rows.__getitems__([number for number, _ in pairs])
+        return [{**row, "weight": weight} for row, (_, weight) in zip(rows, pairs, strict=True)]
+
+
 class Collator:
     """Pad rows to the longest of their batch: int64 (batch, length), and the prefix float32 (batch, length, width).
 
-    In bfloat16 to a multiple of LENGTH_MULTIPLE.
+    In bfloat16 to a multiple of LENGTH_MULTIPLE. Rows to train on come with `weights`, float32 (batch,).
     """
 
     def __init__(self, pad_token_id: int, bfloat16: bool = False) -> None:
@@ -69,6 +101,8 @@ class Collator:
     def __call__(self, rows: list[dict]) -> dict[str, torch.Tensor]:
         batch = pad_batch({"input_ids": [row["input_ids"] for row in rows]}, self.pad_token_id, self.multiple)
         batch["labels"] = torch.tensor([int(row["label"]) for row in rows])
+        if "weight" in rows[0]:
+            batch["weights"] = torch.tensor([row["weight"] for row in rows], dtype=torch.float32)
         if "prefix" in rows[0]:
             states = [row["prefix"].view(row["length"], -1) for row in rows]
             batch["prefix"] = torch.zeros(*batch["input_ids"].shape, states[0].shape[1])

@@ -62,6 +62,8 @@ class Checkpoints(TrainerCallback):
         if state.global_step % args.logging_steps == 0:
             control.should_save = True
             give_back_freed_memory()
+        if control.should_evaluate and not any("loss" in entry for entry in state.log_history):
+            control.should_log = True  # a run shorter than `logging_steps` has a loss history, too
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if torch.distributed.is_initialized():

@@ -15,19 +15,32 @@ ACCELERATE = "accelerate launch --cpu --num_processes 1 --num_machines 1 --mixed
 
 
 def test_launched_processes_give_the_result_of_one(clone: Clone) -> None:
-    edit_params(clone.folder, **{"lora.dropout": 0.0})  # each process would draw its own masks
-    adapter, metrics = train(clone)
+    uneven = {"train.batch_size": 15}  # of 160 rows: shares of 8 and 7, and a last batch of 10
+    expected = train(clone, **uneven)
     for launcher in ("torchrun --nproc-per-node 2", ACCELERATE):
-        edit_params(clone.folder, **{"train.launcher": launcher})
-        launched_adapter, launched_metrics = train(clone)
-        assert adapter.keys() == launched_adapter.keys()
-        for name in adapter:
-            assert abs(adapter[name] - launched_adapter[name]).max() < 1e-5, (launcher, name)
-        assert metrics["optimizer_steps"] == launched_metrics["optimizer_steps"]
-        assert abs(metrics["validation_loss"] - launched_metrics["validation_loss"]) < 2e-4
+        assert_same(expected, train(clone, **uneven, **{"train.launcher": launcher}))
 
 
-def train(clone: Clone) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+def test_more_processes_than_texts_in_a_batch_give_the_result_of_one(clone: Clone) -> None:
+    single = {"train.batch_size": 1, "train.epochs": 1, "train.learning_rate": 0.005}
+    expected = train(clone, **single, **{"train.class_weights": {"negative": 1, "positive": 1.2}})
+    assert_same(expected, train(clone, **{"train.launcher": "torchrun --nproc-per-node 2"}))
+
+
+Result = tuple[dict[str, np.ndarray], dict[str, float]]
+
+
+def assert_same(one: Result, launched: Result) -> None:
+    (adapter, metrics), (launched_adapter, launched_metrics) = one, launched
+    assert adapter.keys() == launched_adapter.keys()
+    for name in adapter:
+        assert abs(adapter[name] - launched_adapter[name]).max() < 1e-4, name
+    assert metrics["optimizer_steps"] == launched_metrics["optimizer_steps"]
+    assert abs(metrics["validation_loss"] - launched_metrics["validation_loss"]) < 2e-4
+
+
+def train(clone: Clone, **changes: object) -> Result:
+    edit_params(clone.folder, **{"lora.dropout": 0.0, **changes})  # each process would draw its own masks
     clone.run(sys.executable, "-m", "stages.train_lora")
     return load_file(clone.folder / "models/adapter/adapter_model.safetensors"), json.loads(
         clone.read("metrics/train.json")

@@ -115,6 +115,14 @@ def test_training_in_bfloat16_learns_what_float32_does(clone: Clone, tmp_path: P
     assert (logits[0] != logits[1]).any()
 
 
+def test_fewer_steps_than_logging_steps_still_log_a_loss(clone: Clone, tmp_path: Path) -> None:
+    edit_params(clone.folder, **{"train.logging_steps": 1000})
+    process = start(clone, tmp_path)
+    process.join()
+    assert process.exitcode == 0, clone.read("training.log")
+    assert len(clone.read("metrics/plots/training.csv").splitlines()) == 2
+
+
 @pytest.mark.parametrize("file", ["adapter_model.safetensors", "optimizer.pt", "trainer_state.json", cache.SEAL])
 def test_a_checkpoint_cut_short_is_passed_over(clone: Clone, tmp_path: Path, file: str) -> None:
     expected = outputs(clone)
