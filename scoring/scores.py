@@ -14,9 +14,10 @@ class ClassificationScores(evaluate.Metric):
     """Every score of a classifier at once, defined here so that none is fetched from the network.
 
     With two classes precision, recall and f1 are those of the second one, the positive class; with more they are
-    macro averages, and micro and weighted ones stand beside them. roc_auc is one against the rest, the mean over the
-    classes that occur; where fewer than two do, it is left out. The Brier score of two classes is the mean square of
-    the positive one's error, that of more the sum over classes.
+    macro averages, and micro and weighted ones stand beside them. A macro average is over the classes that have a row
+    in the truth: of the others nothing is known, and a perfect model scores 1. roc_auc is one against the rest, the
+    mean over the classes that occur; where fewer than two do, it is left out. The Brier score of two classes is the
+    mean square of the positive one's error, that of more the sum over classes.
     """
 
     def _info(self) -> evaluate.MetricInfo:
@@ -31,11 +32,11 @@ class ClassificationScores(evaluate.Metric):
 
     def _compute(self, predictions: list[list[float]], references: list[int]) -> dict[str, float]:
         probabilities, truth = np.asarray(predictions), np.asarray(references)
-        classes = np.arange(probabilities.shape[1])
+        classes, present = np.arange(probabilities.shape[1]), np.unique(truth)
         chosen = probabilities.argmax(axis=1)
         scores = {
             "accuracy": metrics.accuracy_score(truth, chosen),
-            "f1_macro": metrics.f1_score(truth, chosen, labels=classes, average="macro", zero_division=0),
+            "f1_macro": metrics.f1_score(truth, chosen, labels=present, average="macro", zero_division=0),
             "mcc": metrics.matthews_corrcoef(truth, chosen) if len({*truth, *chosen}) > 1 else 0.0,
             "log_loss": metrics.log_loss(truth, probabilities, labels=classes),
             "brier": metrics.brier_score_loss(truth, probabilities, labels=classes),
@@ -44,7 +45,12 @@ class ClassificationScores(evaluate.Metric):
         averages = {"": "binary"} if len(classes) == 2 else {"": "macro", "_micro": "micro", "_weighted": "weighted"}
         for suffix, average in averages.items():
             precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-                truth, chosen, labels=classes, average=average, pos_label=1, zero_division=0
+                truth,
+                chosen,
+                labels=present if average == "macro" else classes,
+                average=average,
+                pos_label=1,
+                zero_division=0,
             )
             scores |= {f"precision{suffix}": precision, f"recall{suffix}": recall, f"f1{suffix}": f1}
         areas = [metrics.roc_auc_score(truth == k, probabilities[:, k]) for k in judged_classes(truth, len(classes))]

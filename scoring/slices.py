@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, fisher_exact
 
+from scoring.comparisons import holm
+
 SLICE_ROWS = 20  # fewer say too little to be looked at
 SLICE_VALUES = 20  # slices of a column, at most: those of its most frequent values
 SIGNIFICANCE = 0.05  # chance that any slice at all is called worse where none is
@@ -53,14 +55,5 @@ def judge_slices(members: dict[str, np.ndarray], correct: np.ndarray) -> pd.Data
         p_value = fisher_exact([[right, n - right], [others_right, others - others_right]], alternative="less").pvalue
         found.append((name, n, right / n, interval.low, interval.high, p_value))
     table = pd.DataFrame(found, columns=["slice", "n", "accuracy", "low", "high", "p_value"])
-    p_holm = holm(table["p_value"].to_numpy())
+    p_holm = holm(table["p_value"])
     return table.assign(p_holm=p_holm, worse=p_holm < SIGNIFICANCE)
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Return p-values corrected by Holm's step-down method, float (slices,)."""
-    order = np.argsort(p_values)
-    steps = p_values[order] * np.arange(len(p_values), 0, -1)
-    corrected = np.empty(len(p_values))
-    corrected[order] = np.minimum(1, np.maximum.accumulate(steps))
-    return corrected
