@@ -8,8 +8,16 @@ from scipy.stats import beta, norm, t
 from scoring.clusters import Clusters
 
 DOUBT = 0.05  # 1 less the coverage of the intervals
-ALL_ROWS = ("accuracy", "top_", "precision_micro", "recall_micro", "f1_micro", "_weighted")  # scores of all rows alike
-OF_CLASSES = ("precision", "recall", "f1", "roc_auc", "mcc")  # scores that look at a class, or average over classes
+ALL_ROWS = (
+    "accuracy",
+    "mcc",
+    "top_",
+    "precision_micro",
+    "recall_micro",
+    "f1_micro",
+    "_weighted",
+)  # scores of all rows alike
+OF_CLASSES = ("precision", "recall", "f1", "roc_auc")  # scores that look at a class, or average over classes
 
 
 def spread_factor(clusters: Clusters) -> float:

@@ -37,6 +37,6 @@ def design_effect(values: np.ndarray, clusters: Clusters) -> float:
     """
     stratum = np.repeat(np.arange(len(clusters.sizes)), clusters.sizes)[clusters.of_row]
     rest = values - (np.bincount(stratum, weights=values) / np.bincount(stratum))[stratum]
-    independent = (rest**2).sum()
+    independent = (rest**2).sum() * len(rest) / max(1, len(rest) - len(clusters.sizes))
     together = (np.bincount(clusters.of_row, weights=rest, minlength=clusters.count) ** 2).sum()
     return float(together / independent * clusters.count / clusters.degrees) if independent > 0 else 1.0

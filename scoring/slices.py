@@ -55,5 +55,5 @@ def judge_slices(members: dict[str, np.ndarray], correct: np.ndarray) -> pd.Data
         p_value = fisher_exact([[right, n - right], [others_right, others - others_right]], alternative="less").pvalue
         found.append((name, n, right / n, interval.low, interval.high, p_value))
     table = pd.DataFrame(found, columns=["slice", "n", "accuracy", "low", "high", "p_value"])
-    p_holm = holm(table["p_value"])
+    p_holm = holm(table["p_value"].tolist())
     return table.assign(p_holm=p_holm, worse=p_holm < SIGNIFICANCE)

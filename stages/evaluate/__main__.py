@@ -12,7 +12,9 @@ from safetensors.numpy import load_file
 from scipy.special import softmax
 
 from scoring.calibration import fit_temperature
-from scoring.intervals import intervals, resampled_scores
+from scoring.clusters import Clusters, known_clusters
+from scoring.intervals import intervals
+from scoring.resampling import resampled_scores
 from scoring.scores import classification_scores
 from stages.common.errors import run_stage
 from stages.common.first_position import skip_unread_positions
@@ -71,14 +73,16 @@ def main() -> None:
         "train": label_errors(splits["train"], numbers["train"], suspicions, labels),
         "test": label_errors(test, truth, probabilities, labels),
     }
-    scores = compare(truth, probabilities, uncalibrated, baseline, params.evaluate)
+    block_rows = params.data.block_rows if params.data.split == "blocked" else None
+    clusters = known_clusters(test["group"].tolist(), test["origin"].tolist(), truth, block_rows)
+    scores = compare(truth, probabilities, uncalibrated, baseline, clusters, params.evaluate)
     scores |= {
         "temperature": temperature,
         "slices": {"looked_at": len(slices), "worse": int(slices["worse"].sum())},
         "label_errors": {split: len(table) for split, table in suspects.items()},
     }
     with whole_output(paths["evaluation"]) as folder:
-        write_predictions(folder / "predictions.csv", test, labels, probabilities)
+        write_predictions(folder / "predictions.csv", test, labels, probabilities, clusters)
         write_table(folder / "confident_mistakes.csv", confident_mistakes(test, labels, probabilities))
         write_table(folder / "classes.csv", class_table(truth, probabilities, labels))
         write_table(folder / "label_errors.csv", pd.concat(suspects, names=["split"]).reset_index("split"))
@@ -95,6 +99,7 @@ def compare(
     probabilities: np.ndarray,
     uncalibrated: np.ndarray,
     baseline: np.ndarray,
+    clusters: Clusters,
     params: EvaluateParams,
 ) -> dict:
     """Return the scores of the model with their intervals, those of the baseline, and the margin between the two.
@@ -102,13 +107,18 @@ def compare(
     The probabilities are float (n, classes) each, of the same rows.
     """
     scores, raw, linear = (classification_scores(truth, item) for item in (probabilities, uncalibrated, baseline))
-    sampled, linear_sampled = resampled_scores(truth, [probabilities, baseline], params.resamples, params.seed)
+    sampled, linear_sampled = resampled_scores(
+        truth, [probabilities, baseline], clusters, params.resamples, params.seed
+    )
     names = [name for name in MARGINS if name in scores]
+    margins = {f"margin_{name}": scores[name] - linear[name] for name in names}
+    sampled_margins = {f"margin_{name}": sampled[name] - linear_sampled[name] for name in names}
     return {
         **scores,
-        **intervals(sampled),
-        **{f"margin_{name}": scores[name] - linear[name] for name in names},
-        **intervals({f"margin_{name}": sampled[name] - linear_sampled[name] for name in names}),
+        **intervals(scores, sampled, clusters),
+        **margins,
+        **intervals(margins, sampled_margins, clusters),
+        "clusters": clusters.count,
         "baseline": linear,
         "uncalibrated": {name: raw[name] for name in CALIBRATION},
         "rows": len(truth),

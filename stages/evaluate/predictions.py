@@ -6,18 +6,31 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
+from scoring.clusters import Clusters
 from stages.common.outputs import whole_output
 
 CONFIDENT_MISTAKES = 100  # in their table, at most
 
 
-def write_predictions(path: Path, test: pd.DataFrame, labels: list[str], probabilities: np.ndarray) -> None:
-    """Write the test rows in their order with `predicted`, `correct` and the probability of each class."""
-    predicted = [labels[number] for number in probabilities.argmax(axis=1)]
-    columns = pd.DataFrame(probabilities, columns=[f"p_{label}" for label in labels]).round(6)
-    table = pd.concat([test.assign(predicted=predicted, correct=predicted == test["label"]), columns], axis=1)
+def write_predictions(
+    path: Path, test: pd.DataFrame, labels: list[str], probabilities: np.ndarray, clusters: Clusters
+) -> None:
+    """Write the test rows in their order with `predicted`, `correct`, `cluster` and `p_LABEL` for each class.
+
+    `cluster` numbers the rows that were resampled together. One of the user's columns that has such a name gets an
+    underscore, as prepare-data does it, and the screen says so.
+    """
+    predicted = np.asarray(labels, dtype=object)[probabilities.argmax(axis=1)]
+    added = pd.DataFrame({"predicted": predicted, "correct": predicted == test["label"], "cluster": clusters.of_row})
+    added = pd.concat([added, pd.DataFrame(probabilities, columns=[f"p_{label}" for label in labels]).round(6)], axis=1)
+    renamed = {}
+    for column in test.columns.intersection(added.columns):
+        renamed[column] = f"{column}_"
+        while renamed[column] in {*test.columns, *added.columns}:
+            renamed[column] += "_"
+        print(f"{path.name}: column {column} of the data is called {renamed[column]}: evaluate has its own", flush=True)
     with whole_output(path) as partial:
-        table.to_csv(partial, index=False, lineterminator="\n")
+        pd.concat([test.rename(columns=renamed), added], axis=1).to_csv(partial, index=False, lineterminator="\n")
 
 
 def confident_mistakes(test: pd.DataFrame, labels: list[str], probabilities: np.ndarray) -> pd.DataFrame:

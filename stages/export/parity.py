@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 from datasets import Dataset
 from safetensors.numpy import load_file
-from scipy.stats import binomtest, bootstrap
+from scipy.stats import binomtest
 from transformers import AutoModelForSequenceClassification
 
 from predict.classifier import Classifier
+from scoring.clusters import single_rows
+from scoring.intervals import percentiles
+from scoring.resampling import drawn_weights
 from stages.common.errors import UserError
 from stages.common.inference import parity_rows, predict_logits
 from stages.common.model import load_adapter
@@ -92,13 +95,17 @@ def compare_decisions(logits: np.ndarray, reference: np.ndarray, truth: np.ndarr
     """
     decided, expected = logits.argmax(axis=1), reference.argmax(axis=1)
     loss = (expected == truth).astype(float) - (decided == truth)
-    interval = bootstrap((loss,), np.mean, n_resamples=RESAMPLES, batch=100, method="percentile", rng=0)
+    rows = single_rows(truth)
+    sampled = [
+        loss[np.argsort(rows.of_row)] @ weights / len(loss) for weights in drawn_weights(rows, RESAMPLES, seed=0)
+    ]
+    low, high = percentiles(np.concatenate(sampled), rows)
     flipped = int((decided != expected).sum())
     wilson = binomtest(flipped, len(truth)).proportion_ci(method="wilson")
     return {
         "int8_accuracy_lost": float(loss.mean()),
-        "int8_accuracy_lost_ci95_low": float(interval.confidence_interval.low),
-        "int8_accuracy_lost_ci95_high": float(interval.confidence_interval.high),
+        "int8_accuracy_lost_ci95_low": low,
+        "int8_accuracy_lost_ci95_high": high,
         "int8_decisions_flipped": flipped / len(truth),
         "int8_decisions_flipped_ci95_low": wilson.low,
         "int8_decisions_flipped_ci95_high": wilson.high,

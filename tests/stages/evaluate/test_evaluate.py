@@ -8,16 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from datasets import Dataset
+from judges import guesses
 from safetensors.numpy import load_file
-from scipy.special import expit, softmax
-from scipy.stats import binomtest, bootstrap, norm, rankdata
-from sklearn.metrics import average_precision_score, roc_auc_score
+from scipy.special import expit
+from sklearn.metrics import average_precision_score
 from tiny import Clone, edit_params, labelled_texts
 
-from scoring.calibration import expected_calibration_error, fit_temperature, reliability_table
-from scoring.intervals import intervals, resampled_scores, stratified_weights, weighted_auc, weighted_scores
+from scoring.calibration import fit_temperature
 from scoring.scores import classification_scores
-from scoring.slices import holm, judge_slices
 from stages.common.errors import UserError
 from stages.evaluate.__main__ import main
 from stages.evaluate.baseline import linear_baseline
@@ -25,138 +23,6 @@ from stages.evaluate.behaviour import failure_rates, read_suite, run_suite
 from stages.evaluate.label_errors import label_errors
 from stages.evaluate.plots import OTHERS, confusion_table, curve_tables
 from stages.evaluate.slices import check_columns, slice_table
-
-SEPARATION = 1.5  # of the two classes in `judged_rows`, in standard deviations
-
-
-def judged_rows(random: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return true classes, half and half, and the probabilities of a calibrated judge, (n, 2)."""
-    truth = np.arange(rows) % 2
-    evidence = random.normal(SEPARATION * (truth - 0.5))
-    positive = expit(SEPARATION * evidence)
-    return truth, np.stack([1 - positive, positive], axis=1)
-
-
-def guesses(random: np.random.Generator, rows: int, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return true classes and rounded, so often tied, probabilities that lean towards them, (n, classes)."""
-    truth = random.integers(num_classes, size=rows)
-    probabilities = softmax(random.normal(size=(rows, num_classes)).round(1) + np.eye(num_classes)[truth], axis=1)
-    return truth, probabilities
-
-
-def ends(scores: dict[str, np.ndarray], name: str) -> np.ndarray:
-    found = intervals({name: scores[name]})
-    return np.array([found[f"{name}_ci95_low"], found[f"{name}_ci95_high"]])
-
-
-def test_intervals_cover_the_truth_at_their_nominal_rate() -> None:
-    random, repeats = np.random.default_rng(0), 400
-    accuracy, auc = norm.cdf(SEPARATION / 2), norm.cdf(SEPARATION / math.sqrt(2))
-    sample = judged_rows(random, 1_000_000)
-    true = {"accuracy": accuracy, "f1": accuracy, "roc_auc": auc}  # f1 too: the classes are alike
-    true |= {name: weighted_scores(*sample, np.ones((1_000_000, 1)))[name][0] for name in ("log_loss", "brier", "mcc")}
-    covered = dict.fromkeys(true, 0)
-    for seed in range(repeats):
-        truth, probabilities = judged_rows(random, 400)
-        (scores,) = resampled_scores(truth, [probabilities], 400, seed)
-        for name, value in true.items():
-            low, high = ends(scores, name)
-            covered[name] += low <= value <= high
-    for name, count in covered.items():
-        assert binomtest(count, repeats, 0.95).pvalue > 0.01, f"{name}: {count} of {repeats}"
-
-
-def test_intervals_agree_with_scipy() -> None:
-    truth, probabilities = judged_rows(np.random.default_rng(1), 500)
-    (scores,) = resampled_scores(truth, [probabilities], 4000, 0)
-    correct = probabilities.argmax(axis=1) == truth
-    classes = [[values[truth == number] for number in (0, 1)] for values in (correct, probabilities[:, 1])]
-
-    def accuracy(*samples: np.ndarray, axis: int) -> np.ndarray:
-        return np.concatenate(samples, axis=axis).mean(axis=axis)
-
-    def auc(negative: np.ndarray, positive: np.ndarray, axis: int) -> np.ndarray:
-        n, m = negative.shape[axis], positive.shape[axis]
-        ranks = rankdata(np.concatenate([negative, positive], axis=axis), axis=axis)
-        return (ranks[..., n:].sum(axis=axis) - m * (m + 1) / 2) / (n * m)
-
-    for name, samples, statistic in (("accuracy", classes[0], accuracy), ("roc_auc", classes[1], auc)):
-        theirs = bootstrap(samples, statistic, n_resamples=4000, method="percentile", rng=2).confidence_interval
-        np.testing.assert_allclose(ends(scores, name), theirs, atol=0.004)
-        assert np.diff(theirs) > 0.02
-
-
-@pytest.mark.parametrize("num_classes", [2, 3, 8])
-def test_resampled_scores_are_those_of_the_repeated_rows(num_classes: int) -> None:
-    random = np.random.default_rng(num_classes)
-    truth, probabilities = guesses(random, 200, num_classes)
-    weights = stratified_weights(truth, 5, random)
-    np.testing.assert_array_equal(weights[truth == 1].sum(axis=0), (truth == 1).sum())
-    resampled = weighted_scores(truth, probabilities, weights)
-    for number, drawn in enumerate(weights.T.astype(int)):
-        repeated = classification_scores(truth.repeat(drawn), probabilities.repeat(drawn, axis=0))
-        del repeated["ece"]
-        assert {name: values[number] for name, values in resampled.items()} == pytest.approx(repeated, abs=1e-9)
-
-
-def test_the_weighted_area_is_that_of_scikit_learn_with_ties() -> None:
-    random = np.random.default_rng(0)
-    positive, score = random.random(300) < 0.3, random.integers(12, size=300) / 10
-    weights = random.integers(5, size=(300, 6)).astype(float)
-    expected = [roc_auc_score(positive, score, sample_weight=column) for column in weights.T]
-    np.testing.assert_allclose(weighted_auc(positive, score, weights), expected)
-
-
-def test_the_margin_of_two_judges_is_paired() -> None:
-    random = np.random.default_rng(0)
-    truth, first = judged_rows(random, 1000)
-    second = np.where(random.random((1000, 1)) < 0.05, first[:, ::-1], first)  # differs in one row of twenty
-    scores, others = resampled_scores(truth, [first, second], 1000, 0)
-    (unpaired,) = resampled_scores(truth, [second], 1000, 1)
-    widths = [np.diff(ends({"margin": scores["accuracy"] - item["accuracy"]}, "margin")) for item in (others, unpaired)]
-    assert widths[0] < 0.6 * widths[1]
-
-
-def test_scores_for_more_than_two_classes_have_all_averages() -> None:
-    scores = classification_scores(*guesses(np.random.default_rng(0), 300, 6))
-    averaged = {f"{name}_{kind}" for name in ("precision", "recall", "f1") for kind in ("micro", "weighted")}
-    assert averaged | {"top_3_accuracy", "top_5_accuracy"} < set(scores)
-    assert scores["accuracy"] == scores["f1_micro"] < scores["top_3_accuracy"] < scores["top_5_accuracy"] < 1
-
-
-def test_what_is_undefined_is_left_out() -> None:
-    truth, probabilities = np.ones(20, int), np.tile([0.3, 0.7], (20, 1))
-    (resampled,) = resampled_scores(truth, [probabilities], 100, 0)
-    scores = classification_scores(truth, probabilities) | intervals(resampled)
-    assert "roc_auc" not in scores
-    assert all(math.isfinite(value) for value in scores.values())
-    roc, precision_recall = curve_tables(truth, probabilities, ["negative", "positive"])
-    assert (list(roc), list(precision_recall), len(roc)) == (["fpr", "tpr"], ["recall", "precision"], 0)
-
-
-def test_the_calibration_error_of_literal_probabilities() -> None:
-    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [1.0, 0.0]])
-    truth = np.array([0, 1, 1, 0])
-    # in the bin of 0.9 half are right, in that of 0.7 all, and so in that of 1.0, which is the last
-    assert expected_calibration_error(truth, probabilities) == pytest.approx((2 * 0.4 + 0.3 + 0) / 4)
-    table = reliability_table(truth, probabilities)
-    assert table["n"].tolist() == [1, 2, 1]
-    assert table["accuracy"].tolist() == [1, 0.5, 1]
-    np.testing.assert_allclose(table["confidence"], [0.7, 0.9, 1])
-
-
-@pytest.mark.parametrize("planted", [0.4, 1.0, 2.5])
-def test_a_planted_temperature_is_found(planted: float) -> None:
-    random = np.random.default_rng(0)
-    logits = random.normal(size=(20_000, 3)) * 2
-    truth = (logits + random.gumbel(size=logits.shape)).argmax(axis=1)  # drawn from the softmax of the logits
-    assert fit_temperature((planted * logits).astype(np.float32), truth) == pytest.approx(planted, rel=0.05)
-
-
-def test_logits_that_are_always_right_do_not_become_certain() -> None:
-    logits = np.array([[2.0, -2.0], [-1.0, 1.0]] * 20)
-    confidence = softmax(logits / fit_temperature(logits, np.array([0, 1] * 20)), axis=1).max(axis=1).mean()
-    assert 0.9 < confidence < 0.99
 
 
 def test_a_bad_slice_is_flagged() -> None:
@@ -180,24 +46,12 @@ def test_a_bad_slice_is_flagged() -> None:
     assert phone["low"] < phone["accuracy"] < phone["high"]
 
 
-def test_chance_flags_a_slice_no_more_often_than_it_may() -> None:
-    random, repeats, flagged = np.random.default_rng(0), 200, 0
-    for _ in range(repeats):
-        members = {str(number): random.random(400) < 0.2 for number in range(12)}
-        flagged += int(judge_slices(members, random.random(400) < 0.8)["worse"].any())
-    assert binomtest(flagged, repeats, 0.05, alternative="greater").pvalue > 0.01
-
-
 def test_nothing_to_slice(capsys: pytest.CaptureFixture[str]) -> None:
     rows = pd.DataFrame({"label": ["a", "b"] * 5, "source": "web"})
     tokens = Dataset.from_dict({"num_tokens": [7] * 10, "length": [7] * 10})
     table = slice_table(rows, tokens, np.arange(10) > 2, ["source"])
     assert len(table) == 0
     assert capsys.readouterr().err == "evaluate.slices: no part of source has 20 rows, and others beside it\n"
-
-
-def test_holm_on_his_steps() -> None:
-    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
 
 
 def test_a_column_that_is_not_there_is_named() -> None:
@@ -279,6 +133,12 @@ def test_a_confusion_of_many_classes_stays_readable() -> None:
     assert pairs["class 7", "class 8"] + pairs.get(("class 7", "class 0"), 0) == 10
     few = confusion_table(truth % 3, truth % 3, ["a", "b", "c"])
     assert set(few["actual"]) == {"a", "b", "c"}
+
+
+def test_one_class_alone_has_no_curve() -> None:
+    truth, probabilities = np.ones(20, int), np.tile([0.3, 0.7], (20, 1))
+    roc, precision_recall = curve_tables(truth, probabilities, ["negative", "positive"])
+    assert (list(roc), list(precision_recall), len(roc)) == (["fpr", "tpr"], ["recall", "precision"], 0)
 
 
 @pytest.mark.parametrize("num_classes", [2, 12])
