@@ -64,6 +64,9 @@ class DataParams(Section):
     """The column with the label."""
     labels: Labels | None
     """Value in the file and the class it means, in the order of the classes; null takes the sorted values."""
+    rare_classes: Literal["refuse", "drop", "merge"]
+    """What happens to classes with fewer than three rows, which can't be in every split: `merge` makes one of them,
+    called `other`."""
     group_column: Text | None
     """The column that says which rows belong together, such as a user or a film: their rows are never in two splits."""
     near_duplicate_similarity: Annotated[float, Field(gt=0, le=1)]

@@ -17,6 +17,7 @@ from stages.prepare_data.duplicates import drop_unusable
 from stages.prepare_data.intake import read_selected
 from stages.prepare_data.labels import name_labels
 from stages.prepare_data.notes import Notes
+from stages.prepare_data.rare import settle_rare
 from stages.prepare_data.split import split_rows
 
 
@@ -28,9 +29,11 @@ def main() -> None:
     """
     params = load_params()
     paths = stage_paths("prepare-data")
-    selected, num_read = read_selected(resolve_data(params.data.source, "data.source"), params.data, Notes())
+    note = Notes()
+    selected, num_read = read_selected(resolve_data(params.data.source, "data.source"), params.data, note)
     labels = name_labels(selected, params.data)
     kept, dropped = drop_unusable(selected, params.data)
+    kept, labels, dropped["rare_class"] = settle_rare(kept, labels, params.data, note)
     splits = split_rows(kept, params.data)
     with whole_output(paths["prepared"]) as folder:
         folder.mkdir()

@@ -6,6 +6,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import HashingVectorizer
 
+from stages.common.errors import UserError
 from stages.common.params import DataParams
 from stages.prepare_data.copy_key import copy_key
 from stages.prepare_data.words import WORD
@@ -18,11 +19,16 @@ def drop_unusable(rows: pd.DataFrame, params: DataParams) -> tuple[pd.DataFrame,
     """Return the rows that are left of rows with clean texts, and how many were dropped for each reason.
 
     Of texts that are alike, the first is kept, unless they are labelled differently: then none of them is.
+
+    Raises:
+        UserError: when no row is left.
     """
     keys = rows["text"].map(copy_key)
     dropped = {"empty": int((keys == "").sum())}
     rows, keys = rows[keys != ""], keys[keys != ""]
     rows, dropped["exact_duplicate"], dropped["exact_duplicate_conflict"] = keep_first(rows, keys.to_numpy())
+    if rows.empty:
+        raise UserError(f"no row is left: {', '.join(f'{count:,} {reason}' for reason, count in dropped.items())}")
     groups = near_duplicate_groups(rows["text"], params.near_duplicate_similarity)
     rows, dropped["near_duplicate"], dropped["near_duplicate_conflict"] = keep_first(rows, groups)
     return rows.reset_index(drop=True), dropped

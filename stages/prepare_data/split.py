@@ -1,13 +1,13 @@
 """Split rows into test, validation and train."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams
 from stages.prepare_data.groups import split_groups
+
+LEAST_BLOCKS = 10  # of a label: a rare one gets smaller blocks, or it could not be in every split
 
 
 def split_rows(rows: pd.DataFrame, params: DataParams) -> dict[str, pd.DataFrame]:
@@ -23,48 +23,63 @@ def split_rows(rows: pd.DataFrame, params: DataParams) -> dict[str, pd.DataFrame
     if params.group_column is not None:
         return split_groups(rows, params)
     random = np.random.default_rng(params.seed)
-    block_rows = params.block_rows if params.split == "blocked" else 1
-    waiting = {}
-    for label, group in rows.groupby("label"):
+    waiting: dict[str, list[pd.DataFrame]] = {}
+    for value, group in rows.groupby("label"):
+        block_rows = min(params.block_rows, max(1, len(group) // LEAST_BLOCKS)) if params.split == "blocked" else 1
         blocks = [group.iloc[start : start + block_rows] for start in range(0, len(group), block_rows)]
-        waiting[label] = [blocks[place] for place in random.permutation(len(blocks))]
+        waiting[str(value)] = [blocks[place] for place in random.permutation(len(blocks))]
     proportion = rows["label"].value_counts(normalize=True).sort_index()
-    splits = {}
-    for name in ("test", "validation", "train"):
+    splits: dict[str, pd.DataFrame] = {}
+    for later, name in ((2, "test"), (1, "validation"), (0, "train")):
         asked = getattr(params, f"{name}_rows")
-        counts: dict[Any, int | None] = {**shares(proportion, asked)} if asked else dict.fromkeys(waiting)
+        most = pd.Series({label: sum(map(len, blocks[: len(blocks) - later])) for label, blocks in waiting.items()})
+        counts = most.to_dict() if asked is None else shares(proportion, asked, most, name, params)
         taken: list[pd.DataFrame] = []
-        for label, count in counts.items():
-            taken += take(waiting[label], count, name, label, params)
+        for label, blocks in waiting.items():
+            taken += take(blocks, int(counts[label]))
         split = pd.concat(taken)
         splits[name] = split.iloc[random.permutation(len(split))]
     return splits
 
 
-def shares(proportion: pd.Series, total: int) -> dict[str, int]:
-    """Return how many of `total` rows each label gets: proportional, whole numbers, largest remainders first."""
+def shares(proportion: pd.Series, total: int, most: pd.Series, name: str, params: DataParams) -> dict[str, int]:
+    """Return how many of `total` rows each label gets: proportional, whole numbers, largest remainders first.
+
+    Each gets one at least, and at most `most`; what one can't give, others do.
+
+    Raises:
+        UserError: when there are fewer rows than asked for, or fewer are asked for than there are labels.
+    """
+    if total < len(proportion):
+        raise UserError(
+            f"data.{name}_rows: must have a row for each of the {len(proportion)} classes; however: {total}"
+        )
+    if most.sum() < total:
+        blocked = " `blocked` leaves parts of blocks unused: a lower data.block_rows wastes less." * (
+            params.split == "blocked" and params.block_rows > 1
+        )
+        raise UserError(
+            f"data.{name}_rows: too few rows are left for the {name} split: it asks for {total:,}, and {most.sum():,} "
+            f"are left after cleaning and the splits before it. Ask for fewer rows in data.*_rows.{blocked}"
+        )
     exact = proportion * total
     counts = np.floor(exact).astype(int)
     rest = (exact - counts).sort_values(ascending=False, kind="stable").index[: total - counts.sum()]
     counts[rest] += 1
+    counts = counts.clip(lower=1, upper=most)
+    while missing := total - counts.sum():
+        room = (most if missing > 0 else 1) - counts
+        label = (exact - counts)[room != 0].sort_values(ascending=missing < 0, kind="stable").index[0]
+        step = min(abs(room[label]), max(1, abs(missing) // len(counts)))
+        counts[label] += step if missing > 0 else -step
     return counts.to_dict()
 
 
-def take(
-    blocks: list[pd.DataFrame], count: int | None, name: str, label: str, params: DataParams
-) -> list[pd.DataFrame]:
-    """Remove blocks from the front until there are `count` rows (null takes all) and return those rows."""
-    available = sum(map(len, blocks))
-    if available < (count or 1):
-        raise UserError(
-            f"data.{name}_rows: too few rows are left for the {name} split: it needs {count or 1:,} labelled {label}, "
-            f"and {available:,} are left after cleaning and the other splits. Ask for fewer rows in data.*_rows, or "
-            f"lower data.block_rows (now {params.block_rows})."
-        )
+def take(blocks: list[pd.DataFrame], count: int) -> list[pd.DataFrame]:
+    """Remove blocks from the front until there are `count` rows and return those rows."""
     taken = []
-    missing = available if count is None else count
-    while missing > 0:
-        block = blocks.pop(0).iloc[:missing]
+    while count > 0:
+        block = blocks.pop(0).iloc[:count]
         taken.append(block)
-        missing -= len(block)
+        count -= len(block)
     return taken

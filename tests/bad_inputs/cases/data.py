@@ -9,6 +9,6 @@ CASES = [
         "empty-file",
         "a file of no bytes",
         write(RAW, ""),
-        ["data/raw/tiny.csv can't be read as csv: No columns to parse from file"],
+        ["data/raw/tiny.csv is empty"],
     ),
 ]
