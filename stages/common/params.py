@@ -5,28 +5,45 @@ depends on this file, and why a new key in one section re-runs only the stages t
 """
 
 import codecs
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
-from stages.common.errors import MissingInput, UserError
+from stages.common.params_file import check_params, read_params
 
 Text = Annotated[str, StringConstraints(min_length=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]  # bounds are where more can only be a slip, and would hang or overflow
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+BatchSize = Annotated[int, Field(ge=1, le=100_000)]
+Block = Annotated[int, Field(ge=0, le=1000)]  # no model has so many
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Names = Annotated[list[Text], Field(min_length=1)]
 
 
-def _several_classes(labels: dict) -> dict:
+def _classes(labels: dict) -> dict:
     if len(set(labels.values())) < 2:
         raise ValueError("must name at least two classes")
+    if wrong := [name for name in labels.values() if not name.isprintable() or name != name.strip()]:
+        raise ValueError(f"a class's name must be one line, with no space around it, unlike {wrong[0]!r}")
+    whole = [int(value) if isinstance(value, float) and value.is_integer() else value for value in labels]
+    written = {str(value).strip() for value in whole if value == value}
+    if len(written) < len(labels) or "" in written:
+        raise ValueError("a value must be there once, and not be empty: 1, 1.0 and '1' are one value")
     return labels
+
+
+def _command(launcher: str) -> str:
+    try:
+        words = shlex.split(launcher)
+    except ValueError:
+        raise ValueError("a command with a quote that is not closed") from None
+    if not words or not launcher.isprintable():
+        raise ValueError("a command, on one line")
+    return launcher
 
 
 def _known_encoding(name: str) -> str:
@@ -37,7 +54,7 @@ def _known_encoding(name: str) -> str:
     return name
 
 
-Labels = Annotated[dict[str | int | bool | float, Text], AfterValidator(_several_classes)]
+Labels = Annotated[dict[str | int | bool | float, Text], AfterValidator(_classes)]
 
 ClassWeights = Annotated[dict[str | int | bool | float, Positive], Field(min_length=1)]
 
@@ -94,7 +111,7 @@ class ModelParams(Section):
 
 
 class TokenizeParams(Section):
-    max_length: Annotated[int, Field(ge=8)]
+    max_length: Annotated[int, Field(ge=8, le=1_000_000)]
     """Tokens kept of a text, special ones included."""
     truncation: Literal["head", "tail", "head_tail"]
     """Which part of a longer text is kept: its start, its end, or both."""
@@ -103,16 +120,16 @@ class TokenizeParams(Section):
 
 
 class LoraParams(Section):
-    r: Count
+    r: Annotated[int, Field(ge=1, le=10_000)]
     """Rank of the adapters: A is (r, inputs), B is (outputs, r)."""
-    alpha: Positive
+    alpha: Annotated[float, Field(gt=0, le=1_000_000)]
     """The update is scaled by alpha / r."""
     dropout: Annotated[float, Field(ge=0, lt=1)]
     """Dropout on the adapters' input; the frozen base has none."""
     target_modules: Literal["auto", "all-linear"] | Names
     """Which modules get adapters: `auto` is the query and value projections, `all-linear` every linear layer of the
     blocks; or names."""
-    layers: Literal["all"] | Count | Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    layers: Literal["all"] | Annotated[int, Field(ge=1, le=1000)] | Annotated[list[Block], Field(min_length=1)]
     """Which blocks get adapters: `all`, a number (the last so many), or a list of blocks from 0."""
     rank_stabilized: bool
     """Scale by alpha / √r instead (arxiv.org/abs/2312.03732)."""
@@ -121,15 +138,22 @@ class LoraParams(Section):
     init: Literal["default", "gaussian", "orthogonal", "pissa", "olora"]
     """How the adapters' weights begin."""
 
+    @field_validator("init")
+    @classmethod
+    def _fits_the_rank(cls, init: str, info: ValidationInfo) -> str:
+        if init == "orthogonal" and info.data.get("r", 0) % 2:
+            raise ValueError(f"orthogonal goes with an even lora.r, not with {info.data['r']}")
+        return init
+
 
 class TrainParams(Section):
-    epochs: Count
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
     """Passes over the train split."""
-    batch_size: Count
+    batch_size: BatchSize
     """Texts per optimizer step, over all processes."""
     max_batch_tokens: Count | None
     """Padded tokens per optimizer step, in place of `batch_size`; null for none."""
-    learning_rate: Positive
+    learning_rate: Annotated[float, Field(gt=0, le=10)]
     """Peak of the learning rate."""
     class_weights: Literal["balanced"] | ClassWeights | None
     """Weights of the classes in the loss: null is 1 each, `balanced` gives every class the same total; or each class
@@ -138,11 +162,11 @@ class TrainParams(Section):
     """Shape of the learning rate after its rise."""
     warmup_fraction: Annotated[float, Field(ge=0, lt=1)]
     """Fraction of the optimizer steps in which the learning rate rises."""
-    weight_decay: NonNegative
+    weight_decay: Annotated[float, Field(ge=0, le=100)]
     """AdamW's decay."""
     max_grad_norm: Positive
     """Gradients are clipped to this norm."""
-    evaluations_per_epoch: Count
+    evaluations_per_epoch: Annotated[int, Field(ge=1, le=10_000)]
     """How often the model is judged on the validation split; the adapter of the best evaluation is kept."""
     best_metric: Literal["validation_loss", "f1_macro"]
     """Which evaluation is the best, whose adapter is kept: the lowest validation loss, weighted as in
@@ -153,18 +177,18 @@ class TrainParams(Section):
     """Optimizer steps between two entries of the loss history, and between two checkpoints."""
     dtype: Literal["auto", "float32", "bfloat16"]
     """Number format of the products; `auto` is bfloat16 where the processor multiplies it natively, else float32."""
-    prefix_cache_gb: NonNegative
+    prefix_cache_gb: Annotated[float, Field(ge=0, le=1_000_000)]
     """Bound on the stored output of the frozen blocks, in gigabytes; 0 stores none."""
-    launcher: Text | None
+    launcher: Annotated[Text, AfterValidator(_command)] | None
     """A command to start training under, such as `torchrun --nproc-per-node 2`. It is run as it stands."""
     seed: Seed
     """Decides the head's initial weights, the order of batches and the dropout."""
 
 
 class EvaluateParams(Section):
-    batch_size: Count
+    batch_size: BatchSize
     """Texts per batch."""
-    resamples: Annotated[int, Field(ge=100)]
+    resamples: Annotated[int, Field(ge=100, le=1_000_000)]
     """Bootstrap resamples of the test rows behind the confidence intervals."""
     slices: list[Text]
     """Columns of the data to report accuracy by, beside length, truncation and label."""
@@ -197,44 +221,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     Raises:
         UserError: listing every mistake in every section, each with its dotted key, its value and what is allowed.
     """
-    if not path.exists():
-        raise MissingInput(f"{path} is not there: run in the repository's root")
-    try:
-        content = YAML(typ="safe").load(path)  # YAML 1.2, as DVC reads it: 1e-4 is a number
-    except YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    try:
-        return Params.model_validate(content)
-    except ValidationError as error:
-        mistakes = _describe(error, content)
-        raise UserError("\n  ".join([f"{path} must be mended ({len(mistakes)} found):", *mistakes])) from None
-
-
-def _describe(error: ValidationError, content: Any) -> list[str]:
-    """Return one line a key: its dotted name, what is allowed, and what was found."""
-    allowed: dict[str, list[str]] = {}
-    found: dict[str, str] = {}
-    for item in error.errors():
-        keys, value = [], content
-        for key in item["loc"]:  # of a union, pydantic adds the names of its members: they are no keys
-            if isinstance(value, dict) and (key in value or item["type"] == "missing"):
-                value = value.get(key)
-            elif isinstance(value, list) and isinstance(key, int):
-                value = value[key]
-            else:
-                continue
-            keys.append(str(key))
-        name = ".".join(keys) or "the file"
-        if item["type"] == "extra_forbidden":
-            rule = "unknown key, remove it or correct its name"
-        elif item["type"] == "missing":
-            rule = "missing key, add it"
-        else:
-            rule = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-            found[name] = f"; however: {value!r}"
-        if rule not in allowed.setdefault(name, []):
-            allowed[name].append(rule)
-    return sorted(f"{name}: {' or '.join(rules)}{found.get(name, '')}" for name, rules in allowed.items())
+    return check_params(Params, read_params(path), path)
 
 
 def as_markdown() -> str:
@@ -266,7 +253,7 @@ def _allowed(schema: dict[str, Any]) -> str:
     if schema["type"] == "array":
         return f"a list of {_allowed(schema['items'])}"
     words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
-    limits = [f"{word} {schema[name]}" for name, word in words.items() if name in schema]
+    limits = [f"{word} {schema[name]:,}" for name, word in words.items() if name in schema]
     named = "names" if schema.get("additionalProperties", {}).get("type") == "string" else "numbers"
     names = {"object": f"values and {named}", "string": "text", "boolean": "`true`, `false`"}
     return " ".join([names.get(schema["type"], schema["type"]), *limits])

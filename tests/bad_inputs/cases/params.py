@@ -8,7 +8,10 @@ CASES = [
         "unknown-key",
         "a key's name is misspelt",
         replace("params.yaml", "  dropout:", "  droput:"),
-        ["lora.dropout: missing key, add it", "lora.droput: unknown key, remove it or correct its name"],
+        [
+            "lora.dropout: missing key, add it",
+            "lora.droput: unknown key, remove it or correct its name (did you mean lora.dropout?)",
+        ],
         command="stages.train_lora",
     ),
     Case("no-yaml", "an open bracket", write("params.yaml", "data: [1, 2\n"), ["params.yaml is not valid YAML: …"]),
@@ -16,7 +19,10 @@ CASES = [
         "unknown-key-dvc",
         "the same under DVC",
         replace("params.yaml", "  seed: 0", "  sead: 0"),
-        ["data.sead: unknown key, remove it or correct its name", "data.seed: missing key, add it"],
+        [
+            "data.sead: unknown key, remove it or correct its name (did you mean data.seed?)",
+            "data.seed: missing key, add it",
+        ],
         command="dvc repro",
         status=255,
     ),
