@@ -5,7 +5,7 @@ PIP := $(VENV)/bin/pip --disable-pip-version-check
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process would spend ten seconds on compiling its libraries
 
-.PHONY: help setup tools remote repro test nightly lint docs bench lock
+.PHONY: help setup tools remote merge repro test nightly lint docs bench lock
 .DEFAULT_GOAL := help
 
 help: ## Show what each target does
@@ -48,7 +48,11 @@ docs: setup ## Write the pages of docs/ that are made from the code
 
 remote: setup ## Keep the team's data and models at URL: a folder, ssh://HOST/FOLDER or s3://BUCKET/FOLDER
 	@test -n "$(URL)" || { echo "error: where to? For example: make remote URL=s3://BUCKET/FOLDER"; exit 1; }
+	$(if $(filter s3://% ssh://%,$(URL)),$(PIP) install --quiet "dvc[$(firstword $(subst :, ,$(URL)))]" -c requirements-dev.txt)
 	dvc remote add --force --default storage "$(URL)"
+
+merge: setup ## Merge BRANCH, and make the results of both; without BRANCH, go on with a merge in conflict
+	python -m sharing.merge $(BRANCH)
 
 bench: setup ## Measure training and prediction against the plain libraries (slow)
 	dvc repro --quiet

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import is_hypothesis_test, settings
-from people import Team, let_make_run
+from people import Team, let_make_run, small_project
 from tiny import Clone, edit_params, made_once, make_clone, save_base_model
 
 settings.register_profile("each time", max_examples=200, deadline=None, database=None, derandomize=True)
@@ -92,3 +92,10 @@ def team(ann: Clone, tmp_path: Path) -> Team:
     ann.run("git", "remote", "add", "origin", str(team.origin))
     ann.run("git", "push", "--quiet", "--set-upstream", "origin", "main")
     return team
+
+
+@pytest.fixture
+def small(shared: Path, tmp_path: Path) -> Clone:
+    """A DVC project of two stages that take no time, run and committed."""
+    made = made_once(shared / "small", small_project)
+    return Clone(shutil.copytree(made, tmp_path / "small", symlinks=True))

@@ -2,13 +2,16 @@
 
 import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from ruamel.yaml import YAML
 from tiny import REPOSITORY, Clone
 
 PAGE = REPOSITORY / "docs/team.md"
+REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
 
 
 class Team:
@@ -30,11 +33,13 @@ class Team:
 
 def let_make_run(clone: Clone) -> None:
     """Let `make` take the packages of this test run for the clone's own."""
-    (clone.folder / ".venv").mkdir()
-    for name in ("requirements.txt", ".venv/installed"):
+    programs = clone.folder / ".venv/bin"
+    programs.mkdir(parents=True)
+    (programs / "pip").symlink_to(Path(sys.executable).with_name("pip"))
+    for name in (*REQUIREMENTS, ".venv/installed", ".venv/tools-installed"):
         (clone.folder / name).touch()
     exclude = clone.folder / ".git/info/exclude"
-    exclude.write_text(exclude.read_text() + "requirements.txt\n")
+    exclude.write_text("\n".join([exclude.read_text(), *REQUIREMENTS]))
 
 
 def tutorial(heading: str, words: Mapping[str, str] | None = None) -> list[str]:
@@ -54,3 +59,49 @@ def follow(clone: Clone, block: str, status: int = 0) -> str:
         script.write(block)
         script.flush()
         return clone.run("bash", "-e", script.name, status=status)
+
+
+SMALL_STAGE = """
+import json, sys, time
+from ruamel.yaml import YAML
+section = YAML(typ="safe").load(open("params.yaml"))[sys.argv[1]]
+time.sleep(section.get("seconds", 0))
+print(json.dumps(section), file=open(f"metrics/{sys.argv[1]}.json", "w"))
+print(json.dumps(section), file=open(f"{sys.argv[1]}.txt", "w"))
+"""
+SMALL_PARAMS = """\
+lora:
+  r: 8  # the rank
+  alpha: 16
+  seconds: 0
+evaluate:
+  resamples: 2000
+  seed: 0
+"""
+
+
+def small_project(folder: Path) -> Clone:
+    """Make a DVC project of two stages that take no time, and run it: its results are its params."""
+    clone = Clone(folder)
+    (folder / "metrics").mkdir(parents=True)
+    clone.run("git", "init", "--quiet", "--initial-branch", "main")
+    clone.run("git", "config", "user.name", "ann")
+    clone.run("git", "config", "user.email", "ann@example.com")
+    clone.run("dvc", "init", "--quiet")
+    clone.run("dvc", "config", "core.analytics", "false")
+    stages = {
+        name: {
+            "cmd": f"python stage.py {name}",
+            "deps": ["stage.py", *before],
+            "params": [name],
+            "outs": [f"{name}.txt"],
+            "metrics": [{f"metrics/{name}.json": {"cache": False}}],
+        }
+        for name, before in (("lora", []), ("evaluate", ["lora.txt"]))
+    }
+    YAML().dump({"stages": stages}, folder / "dvc.yaml")
+    (folder / "stage.py").write_text(SMALL_STAGE)
+    (folder / "params.yaml").write_text(SMALL_PARAMS)
+    clone.run("dvc", "repro", "--quiet")
+    clone.commit("Start")
+    return clone

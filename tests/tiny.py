@@ -20,7 +20,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 REPOSITORY = Path(__file__).parents[1]
 PARAMS = Path(__file__).with_name("params.yaml")  # the tests' own, whatever the repository's are
 SUITE = Path(__file__).with_name("behaviour.yaml")
-CODE = ("predict", "scoring", "stages", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore", "Makefile")  # of a clone
+CODE = ("predict", "scoring", "sharing", "stages", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore", "Makefile")
 WORDS = ["film", "plot", "actor", "scene", "story", "music", "camera", "ending", "script", "director", "a", "the", "it"]
 GOOD, BAD = ["good", "great", "loved", "superb"], ["bad", "awful", "hated", "boring"]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -159,6 +159,9 @@ class Clone:
     def commit(self, message: str) -> None:
         self.run("git", "add", "--all")
         self.run("git", "commit", "--quiet", "--message", message)
+
+    def write(self, path: str, text: str) -> None:
+        (self.folder / path).write_text(text, encoding="utf-8")
 
     def read(self, path: str) -> str:
         return (self.folder / path).read_text(encoding="utf-8")
