@@ -6,21 +6,19 @@ classifier = Classifier("models/export")
 classifier.probabilities(["This movie was fantastic!"])
 """
 
-import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
 from predict.errors import PredictError
+from predict.manifest import DIGEST, check_files, read_manifest
+from predict.rows import one_line
 from predict.text import clean_text, truncate
 
 MODELS = {"int8": "onnx/model_int8.onnx", "fp32": "onnx/model.onnx"}
-FORMAT = 1  # of manifest.json
 BATCH_TOKENS = 1024  # padded tokens in a batch: enough to keep the cores busy, few enough to stay in their caches
 
 
@@ -31,6 +29,7 @@ class Classifier:
 
     Attributes:
         labels: the names of the classes, in the order of the probabilities.
+        label_values: the label of each value that stood for one in the data that it was trained on.
         identity: SHA-256 of the folder's manifest, which names every file by its own.
 
     Raises:
@@ -39,11 +38,13 @@ class Classifier:
 
     def __init__(self, folder: str | Path, precision: str = "int8", threads: int | None = None) -> None:
         folder = Path(folder)
-        manifest, self.identity = read_manifest(folder)
+        manifest = read_manifest(folder)
+        self.identity: str = manifest[DIGEST]
         self.labels: list[str] = manifest["labels"]
         self._tokenize = manifest["tokenize"]
-        check_files(folder, ["tokenizer.json", MODELS[precision]], manifest["files"])
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        check_files(folder, ["tokenizer.json", MODELS[precision]], manifest)
+        self.label_values: dict[str, str] = manifest["label_values"]
+        self._tokenizer = load_tokenizer(folder / "tokenizer.json")
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._session = start_session(folder / MODELS[precision], threads)
@@ -78,58 +79,54 @@ class Classifier:
         while start < len(order):
             rows = order[start : start + max(1, BATCH_TOKENS // len(encoded[order[start]]))]
             batch = pad_batch([encoded[row] for row in rows], self._tokenize["pad_token_id"])
-            logits[rows] = self._session.run(["logits"], batch)[0]
+            logits[rows] = self.run(batch)
             done(len(rows))
             start += len(rows)
         return logits
 
+    def run(self, batch: dict[str, np.ndarray]) -> np.ndarray:
+        try:
+            return self._session.run(["logits"], batch)[0]
+        except Exception as error:  # ONNX Runtime's have no other base
+            raise PredictError(
+                f"ONNX Runtime failed on a batch of {batch['input_ids'].shape}: {one_line(error)}"
+            ) from error
 
-def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
-    """Return the manifest of an exported folder, and its SHA-256."""
-    path = folder / "manifest.json"
-    if not path.is_file():
-        raise PredictError(f"{path} is missing: run `dvc repro export`, or name an exported folder with --model")
-    content = path.read_bytes()
+    def likeliest(self, probabilities: np.ndarray, k: int = 1) -> list[list[tuple[str, float]]]:
+        """Return the k likeliest labels of each row, the likeliest first, with their probabilities."""
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+        return [
+            [(self.labels[number], float(row[number])) for number in numbers]
+            for row, numbers in zip(probabilities, order.tolist(), strict=True)
+        ]
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
     try:
-        manifest = json.loads(content)
-        version = manifest["format"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise PredictError(f"{path} is not a manifest: export the model again") from error
-    if version != FORMAT:
-        raise PredictError(f"{path} has format {version}, and this version of predict reads {FORMAT}")
-    return manifest, hashlib.sha256(content).hexdigest()
-
-
-def check_files(folder: Path, names: list[str], files: dict[str, dict[str, Any]]) -> None:
-    """Raise PredictError unless these files, and weights beside a model, are those that the manifest names."""
-    for name in names:
-        if name not in files:
-            raise PredictError(f"{folder} was exported without {name}: export it again, or choose another --precision")
-    for name, known in files.items():
-        if name.startswith(tuple(names)):
-            path = folder / name
-            if not path.is_file():
-                raise PredictError(f"{path} is missing: copy or export the whole folder again")
-            if file_sha256(path) != known["sha256"]:
-                raise PredictError(f"{path} is not the file that was exported: copy or export the whole folder again")
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # of a class of its own
+        raise PredictError(f"{path} can't be loaded by this version of tokenizers: {one_line(error)}") from error
 
 
 def start_session(model: Path, threads: int | None) -> onnxruntime.InferenceSession:
+    """Load a model.
+
+    Raises:
+        PredictError: when ONNX Runtime can't, most often for want of memory.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0  # 0: one for each core
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.enable_mem_pattern = False  # it keeps a plan for every shape that it has met
-    return onnxruntime.InferenceSession(
-        str(model),
-        options,
-        providers=["CPUExecutionProvider"],
-        disabled_optimizers=["SkipLayerNormFusion", "BiasGeluFusion"],  # slower than the sums apart
-    )
+    try:
+        return onnxruntime.InferenceSession(
+            str(model),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=["SkipLayerNormFusion", "BiasGeluFusion"],  # slower than the sums apart
+        )
+    except Exception as error:  # ONNX Runtime's have no other base
+        raise PredictError(f"ONNX Runtime can't load {model}: {one_line(error)}") from error
 
 
 def pad_batch(encoded: list[list[int]], pad_token_id: int) -> dict[str, np.ndarray]:

@@ -4,9 +4,12 @@ import json
 import shutil
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import predict
-from predict.classifier import FORMAT, MODELS, file_sha256
+from predict.classifier import MODELS
+from predict.manifest import DIGEST, FORMAT, digest_of, file_sha256
+from predict.scores import as_label
 from stages.common.decisive import decisive
 from stages.common.params import Params
 from stages.common.splits import SPLITS, split_path
@@ -25,13 +28,15 @@ def copy_program(folder: Path) -> None:
 def write_manifest(
     folder: Path, params: Params, labels: list[str], temperature: float, base: Path, paths: dict[str, Path]
 ) -> None:
-    """Write manifest.json: what predict needs to know, what the model came from, and the SHA-256 of every file."""
+    """Write manifest.json: what predict needs to know, what the model came from, the SHA-256 of every file, and that of
+    all the rest of it."""
     before, after = special_tokens(tokenizer := load_tokenizer(base))
     tokenize = {"tokens_before": before, "tokens_after": after, "pad_token_id": tokenizer.pad_token_id}
     sections = {name: decisive(getattr(params, name)) for name in ("data", "model", "tokenize", "lora", "train")}
-    manifest = {
+    manifest: dict[str, Any] = {
         "format": FORMAT,
         "labels": labels,
+        "label_values": {as_label(value): label for value, label in (params.data.labels or {}).items()},
         "temperature": temperature,
         "tokenize": {**params.tokenize.model_dump(), **tokenize},
         "versions": {name: version(name) for name in PACKAGES},
@@ -46,6 +51,7 @@ def write_manifest(
             if path.is_file()
         },
     }
+    manifest[DIGEST] = digest_of(manifest)
     text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
 

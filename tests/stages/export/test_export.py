@@ -9,13 +9,15 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
+from exported import write_sealed
 from onnx import numpy_helper
 from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
 from tiny import Clone
 from transformers import pipeline
 
-from predict.classifier import MODELS, Classifier, file_sha256, start_session
+from predict.classifier import MODELS, Classifier, start_session
+from predict.manifest import file_sha256
 from stages.common.errors import UserError
 from stages.common.params import load_params
 from stages.common.splits import read_split
@@ -38,10 +40,9 @@ def check(clone: Clone, base: Path, exported: Path) -> dict[str, float]:
 
 def reseal(exported: Path, name: str) -> None:
     """Let the manifest name a file that was spoilt as if it had been exported so."""
-    path = exported / "manifest.json"
-    manifest = json.loads(path.read_text())
+    manifest = json.loads((exported / "manifest.json").read_text())
     manifest["files"][name]["sha256"] = file_sha256(exported / name)
-    path.write_text(json.dumps(manifest))
+    write_sealed(exported, manifest)
 
 
 def test_every_form_is_the_trained_model(reproduced: Clone, base_model: Path) -> None:
@@ -102,10 +103,9 @@ def test_an_int8_model_that_decides_otherwise_stops_it(reproduced: Clone, base_m
 
 
 def test_other_tokens_than_in_training_stop_it(reproduced: Clone, base_model: Path, exported: Path) -> None:
-    path = exported / "manifest.json"
-    manifest = json.loads(path.read_text())
+    manifest = json.loads((exported / "manifest.json").read_text())
     manifest["tokenize"]["max_length"] = 12
-    path.write_text(json.dumps(manifest))
+    write_sealed(exported, manifest)
     with pytest.raises(UserError, match="does not cut texts into the tokens"):
         check(reproduced, base_model, exported)
 

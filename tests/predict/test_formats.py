@@ -1,0 +1,68 @@
+"""Every format keeps the rows, one for one and in order."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from exported import (
+    LABELS,
+    ROWS,
+    Runner,
+    read_rows,
+    same,
+    write_rows,
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        *((suffix, suffix) for suffix in (".csv", ".tsv", ".jsonl", ".parquet")),
+        *(
+            (".csv", ".parquet"),
+            (".jsonl", ".csv"),
+            (".jsonl", ".parquet"),
+            (".parquet", ".tsv"),
+            (".parquet", ".jsonl"),
+        ),
+    ],
+)
+def test_every_format_keeps_the_rows(predict: Runner, tmp_path: Path, source: str, target: str) -> None:
+    output = tmp_path / f"out{target}"
+    _, errors = predict("--input", write_rows(tmp_path / f"in{source}"), "--output", output)
+    rows = read_rows(output)
+    assert list(rows[0]) == ["text", "id", "stars", "new", "predicted_label", "predicted_probability", "error"]
+    for row, given in zip(rows, ROWS, strict=True):
+        assert (row["text"] or None) == (given["text"] or None)
+        assert all(same(row[name], given[name]) for name in ("id", "stars", "new"))
+        if given["text"]:
+            assert row["predicted_label"] in LABELS
+            assert 1 / len(LABELS) <= float(row["predicted_probability"]) <= 1
+            assert row["error"] == ""
+        else:
+            assert not row["predicted_label"]
+            assert row["error"] in ("no text", "the text is empty")
+    assert f"in{source}:3: the text is empty\n" in errors
+    assert "5 rows, 2 with an error" in errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([f"in{source}", f"out{target}"])
+
+
+def test_parquet_keeps_its_types(predict: Runner, tmp_path: Path) -> None:
+    columns = {
+        "text": pa.array(["good", "bad"]).dictionary_encode(),
+        "when": pa.array([1, 1_700_000_000_123_456_789], pa.timestamp("ns", "UTC")),
+        "price": pa.array(["1.10", None]).cast(pa.decimal128(9, 2)),
+        "tags": pa.array([["a"], []], pa.list_(pa.string())),
+        "raw": pa.array([b"\xff", b""]),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "in.parquet")
+    predict("--input", tmp_path / "in.parquet", "--output", tmp_path / "out.parquet")
+    table = pq.read_table(tmp_path / "out.parquet")
+    for name in ("when", "price", "tags", "raw"):
+        assert table[name].combine_chunks() == columns[name]
+    assert table["text"].to_pylist() == ["good", "bad"]
+    predict("--input", tmp_path / "in.parquet", "--output", tmp_path / "out.jsonl")
+    row = read_rows(tmp_path / "out.jsonl")[1]
+    assert row["when"] == "2023-11-14 22:13:20.123456789Z"
+    assert row["tags"] == []
