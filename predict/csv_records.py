@@ -48,12 +48,10 @@ class Lines:
 
     def take(self) -> str:
         """Return the next line, or "" after the last."""
-        self.number += 1
-        if self.waiting:
-            return self.waiting.popleft()
-        line = rest = self.file.readline(RECORD_SIZE)
+        line = rest = self.waiting.popleft() if self.waiting else self.file.readline(RECORD_SIZE)
         while len(rest) == RECORD_SIZE and not rest.endswith(LINE_ENDS):
             rest = self.file.readline(RECORD_SIZE)
+        self.number += bool(line)
         return line
 
     def give_back(self, lines: list[str]) -> None:

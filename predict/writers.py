@@ -1,7 +1,6 @@
 """Write rows with their predictions."""
 
 import csv
-import io
 import json
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -59,6 +58,14 @@ class CsvWriter(Writer):
     def lines(self, records: list[list[Any]]) -> bytes:
         if self.spreadsheet:
             records = [[safe_cell(value or "") for value in record] for record in records]
-        text = io.StringIO()
-        csv.writer(text, delimiter=self.delimiter, lineterminator="\n").writerows(records)
-        return text.getvalue().encode()
+        lines = LineFeeds()
+        csv.writer(lines, delimiter=self.delimiter, lineterminator="\r\n").writerows(records)
+        return "".join(lines).encode()
+
+
+class LineFeeds(list[str]):
+    """Takes lines from a csv writer and ends them with a line feed. Told so itself, Python's up to 3.12 puts a carriage
+    return in no quotes, and other programs take it for the end of a row."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")

@@ -1,5 +1,6 @@
 """Every format keeps the rows, one for one and in order."""
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -66,3 +67,10 @@ def test_parquet_keeps_its_types(predict: Runner, tmp_path: Path) -> None:
     row = read_rows(tmp_path / "out.jsonl")[1]
     assert row["when"] == "2023-11-14 22:13:20.123456789Z"
     assert row["tags"] == []
+
+
+def test_a_carriage_return_in_a_text_does_not_end_its_row(predict: Runner, tmp_path: Path) -> None:
+    write = "".join(json.dumps({"text": text}) + "\n" for text in ("good\rfilm", "bad"))
+    (tmp_path / "in.jsonl").write_text(write)
+    predict("--input", tmp_path / "in.jsonl", "--output", tmp_path / "out.csv")
+    assert b'"good\rfilm",' in (tmp_path / "out.csv").read_bytes()
