@@ -1,10 +1,37 @@
-"""One line and exit status 1 for a user's mistake; a traceback only for a fault of ours."""
+"""One line and exit status 1 for what the user or the machine is short of; a traceback only for a fault of ours."""
 
 import errno
+import os
+import re
+import shutil
 import sys
+import tempfile
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
+from pathlib import Path
+from types import TracebackType
+
+NO_ROOM = re.compile(  # as the operating system says it, or through Rust (safetensors), or torch.save and numpy
+    r"No space left on device|File too large|[Qq]uota exceeded|os error (28|27|122)\b|PytorchStreamWriter failed|"
+    r"file write failed|\d+ requested and \d+ written"
+)
+NO_MEMORY = re.compile(
+    r"[Cc]annot allocate memory|can't allocate memory|[Nn]ot enough memory|bad_alloc|[Oo]ut of memory|"
+    r"[Uu]nable to allocate|[Ff]ailed to allocate|can't start new thread"
+)
+ROOM, MEMORY = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT), (errno.ENOMEM,)
+MACHINE = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.EPIPE,
+)  # no fault of ours either
+LOW_BYTES = 100e6  # of free space: so little that a message names the disk
+INTERRUPTED = 130  # exit status, as shells have it
 
 
 class UserError(Exception):
@@ -22,13 +49,72 @@ def did_you_mean(name: str, names: Iterable[object]) -> str:
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; give a UserError or a full disk one line and exit with status 1."""
+    """Run a stage's `main`; give what the user can mend one line, and exit with status 1 (130 for Ctrl-C)."""
     warnings.simplefilter("ignore", FutureWarning)  # libraries' notes to one another
+    if len(sys.argv) > 1:
+        sys.exit(f"error: a stage takes no arguments, but what params.yaml says; however: {' '.join(sys.argv[1:])}")
     try:
         main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        sys.exit(f"error: no room to write {error.filename or 'an output'}: free some space and run again")
+    except BaseException as error:
+        end(error)
+        raise
+
+
+def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """End as `run_stage` does when a library fails to load, in place of Python's own `sys.excepthook`."""
+    end(error)
+    sys.__excepthook__(kind, error, trace)
+
+
+def end(error: BaseException) -> None:
+    """Exit with one line if an exception is not a fault of ours."""
+    if any(isinstance(each, KeyboardInterrupt) for each in chain(error)):
+        print("stopped", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    line = str(error) if isinstance(error, UserError) else machine_limit(error)
+    if line is not None and not isinstance(error, SystemExit):
+        sys.exit(f"error: {line}")
+
+
+def machine_limit(error: BaseException) -> str | None:
+    """Return what this machine is short of, if that is why an exception was raised."""
+    for each in chain(error):
+        text, number = " ".join(str(each).split()), each.errno if isinstance(each, OSError) else None
+        if number in ROOM or NO_ROOM.search(text):
+            return f"no room to write {file_of(each, error) or 'a file'}{low_disks(each)}: free some and run again"
+        if isinstance(each, MemoryError) or number in MEMORY or NO_MEMORY.search(text):
+            return (
+                f"not enough memory ({text[:150] or 'Python says no more'}): give it more, or less to do at once, by "
+                "fewer rows, shorter texts or smaller batches"
+            )
+        if isinstance(each, OSError) and number in MACHINE:
+            return f"{file_of(each, error) or 'a file'}: {each.strerror}"
+    return None
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception, the one that it was raised from or after, and so on."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def file_of(each: BaseException, error: BaseException) -> str:
+    """Return the file that an exception names, or what `whole_output` was writing."""
+    name = getattr(each, "filename", None)
+    return str(name) if name is not None else next(iter(getattr(error, "__notes__", [])), "")
+
+
+def low_disks(error: BaseException) -> str:
+    """Return which disks are as good as full, or the limit on a file's size where there is one."""
+    if getattr(error, "errno", None) == errno.EFBIG or "os error 27" in str(error):
+        return ", since files may not be larger here (see `ulimit -f`)"
+    name = getattr(error, "filename", None)
+    cache = os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")
+    found: dict[int, str] = {}
+    for folder in map(Path, (Path(name).parent if isinstance(name, str) else ".", cache, tempfile.gettempdir())):
+        if folder.exists() and (free := shutil.disk_usage(folder).free) < LOW_BYTES:
+            found.setdefault(folder.stat().st_dev, f"{free / 1e6:.0f} MB are left on the disk of {folder.resolve()}")
+    return f", since {' and '.join(found.values())}" if found else ""

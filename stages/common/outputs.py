@@ -29,6 +29,9 @@ def whole_output(path: Path) -> Iterator[Path]:
         if partial.is_dir():
             remove(path)
         partial.replace(path)
+    except BaseException as error:
+        error.add_note(str(path))  # for the message about a full disk: not every library names the file
+        raise
     finally:
         remove(partial)
 
@@ -48,7 +51,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         ValueError: naming the key of a number that is not finite.
     """
     with whole_output(path) as partial:
-        partial.write_text(json.dumps(_rounded(content), indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+        partial.write_text(json.dumps(_rounded(content), indent=2, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
