@@ -52,7 +52,7 @@ def resampled_scores(
         judges: for each judge its class probabilities, float (rows, classes).
 
     Returns:
-        For each judge the scores of ClassificationScores, but for ece, each as float (resamples,).
+        For each judge the scores of `classification_scores`, but for ece, each as float (resamples,).
     """
     scorers = [Scorer(truth, judge, clusters.of_row) for judge in judges]
     parts: list[list[dict[str, np.ndarray]]] = [[] for _ in judges]

@@ -1,7 +1,5 @@
 """The scores of a classifier."""
 
-import datasets
-import evaluate
 import numpy as np
 from sklearn import metrics
 
@@ -10,8 +8,8 @@ from scoring.calibration import expected_calibration_error
 TOP_K = (3, 5)  # each is a score where there are more classes than that
 
 
-class ClassificationScores(evaluate.Metric):
-    """Every score of a classifier at once, defined here so that none is fetched from the network.
+def classification_scores(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """Return the scores of class probabilities, float (n, classes), against true class numbers, int (n,).
 
     With two classes precision, recall and f1 are those of the second one, the positive class; with more they are
     macro averages, and micro and weighted ones stand beside them. A macro average is over the classes that have a row
@@ -19,52 +17,34 @@ class ClassificationScores(evaluate.Metric):
     mean over the classes that occur; where fewer than two do, it is left out. The Brier score of two classes is the
     mean square of the positive one's error, that of more the sum over classes.
     """
-
-    def _info(self) -> evaluate.MetricInfo:
-        return evaluate.MetricInfo(
-            description="Scores of a text classifier",
-            citation="",
-            inputs_description="predictions: the probability of each class; references: the number of the true class",
-            features=datasets.Features(
-                {"predictions": datasets.List(datasets.Value("float64")), "references": datasets.Value("int64")}
-            ),
+    classes, present = np.arange(probabilities.shape[1]), np.unique(truth)
+    chosen = probabilities.argmax(axis=1)
+    scores = {
+        "accuracy": metrics.accuracy_score(truth, chosen),
+        "f1_macro": metrics.f1_score(truth, chosen, labels=present, average="macro", zero_division=0),
+        "mcc": metrics.matthews_corrcoef(truth, chosen) if len({*truth, *chosen}) > 1 else 0.0,
+        "log_loss": metrics.log_loss(truth, probabilities, labels=classes),
+        "brier": metrics.brier_score_loss(truth, probabilities, labels=classes),
+        "ece": expected_calibration_error(truth, probabilities),
+    }
+    averages = {"": "binary"} if len(classes) == 2 else {"": "macro", "_micro": "micro", "_weighted": "weighted"}
+    for suffix, average in averages.items():
+        precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+            truth,
+            chosen,
+            labels=present if average == "macro" else classes,
+            average=average,
+            pos_label=1,
+            zero_division=0,
         )
-
-    def _compute(self, predictions: list[list[float]], references: list[int]) -> dict[str, float]:
-        probabilities, truth = np.asarray(predictions), np.asarray(references)
-        classes, present = np.arange(probabilities.shape[1]), np.unique(truth)
-        chosen = probabilities.argmax(axis=1)
-        scores = {
-            "accuracy": metrics.accuracy_score(truth, chosen),
-            "f1_macro": metrics.f1_score(truth, chosen, labels=present, average="macro", zero_division=0),
-            "mcc": metrics.matthews_corrcoef(truth, chosen) if len({*truth, *chosen}) > 1 else 0.0,
-            "log_loss": metrics.log_loss(truth, probabilities, labels=classes),
-            "brier": metrics.brier_score_loss(truth, probabilities, labels=classes),
-            "ece": expected_calibration_error(truth, probabilities),
-        }
-        averages = {"": "binary"} if len(classes) == 2 else {"": "macro", "_micro": "micro", "_weighted": "weighted"}
-        for suffix, average in averages.items():
-            precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-                truth,
-                chosen,
-                labels=present if average == "macro" else classes,
-                average=average,
-                pos_label=1,
-                zero_division=0,
-            )
-            scores |= {f"precision{suffix}": precision, f"recall{suffix}": recall, f"f1{suffix}": f1}
-        areas = [metrics.roc_auc_score(truth == k, probabilities[:, k]) for k in judged_classes(truth, len(classes))]
-        if areas:
-            scores["roc_auc"] = np.mean(areas)
-        for k in TOP_K:
-            if len(classes) > k:
-                scores[f"top_{k}_accuracy"] = among_top(truth, probabilities, k).mean()
-        return {name: float(value) for name, value in scores.items()}
-
-
-def classification_scores(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Return the scores of class probabilities, float (n, classes), against true class numbers, int (n,)."""
-    return ClassificationScores(keep_in_memory=True).compute(predictions=probabilities, references=truth)
+        scores |= {f"precision{suffix}": precision, f"recall{suffix}": recall, f"f1{suffix}": f1}
+    areas = [metrics.roc_auc_score(truth == k, probabilities[:, k]) for k in judged_classes(truth, len(classes))]
+    if areas:
+        scores["roc_auc"] = np.mean(areas)
+    for k in TOP_K:
+        if len(classes) > k:
+            scores[f"top_{k}_accuracy"] = among_top(truth, probabilities, k).mean()
+    return {name: float(value) for name, value in scores.items()}
 
 
 def judged_classes(truth: np.ndarray, num_classes: int) -> list[int]:

@@ -14,8 +14,8 @@ from scipy.special import softmax
 from scoring.calibration import fit_temperature
 from scoring.clusters import Clusters, known_clusters
 from scoring.intervals import intervals
+from scoring.metric import ClassificationScores
 from scoring.resampling import resampled_scores
-from scoring.scores import classification_scores
 from stages.common.errors import run_stage
 from stages.common.first_position import skip_unread_positions
 from stages.common.inference import predict_logits
@@ -106,7 +106,10 @@ def compare(
 
     The probabilities are float (n, classes) each, of the same rows.
     """
-    scores, raw, linear = (classification_scores(truth, item) for item in (probabilities, uncalibrated, baseline))
+    metric = ClassificationScores(keep_in_memory=True)
+    scores, raw, linear = (
+        metric.compute(predictions=item, references=truth) for item in (probabilities, uncalibrated, baseline)
+    )
     sampled, linear_sampled = resampled_scores(
         truth, [probabilities, baseline], clusters, params.resamples, params.seed
     )
