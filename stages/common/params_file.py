@@ -75,9 +75,9 @@ def keys_of(schema: type[BaseModel]) -> list[str]:
     """Return the sections, and the dotted keys of all of them."""
     keys = []
     for section, field in schema.model_fields.items():
-        assert isinstance(field.annotation, type)
-        assert issubclass(field.annotation, BaseModel)
-        keys += [section, *(f"{section}.{name}" for name in field.annotation.model_fields)]
+        keys.append(section)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys += [f"{section}.{name}" for name in field.annotation.model_fields]
     return keys
 
 

@@ -1,0 +1,34 @@
+"""Run the exported model of a revision."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from review.errors import Unavailable
+from review.revisions import Revision
+
+if TYPE_CHECKING:
+    from predict.classifier import Classifier
+
+
+def load_classifier(revision: Revision, folder: Path) -> "Classifier":
+    """Return a revision's exported model, exact where it has ONNX in float32. Only the files that it needs are copied.
+
+    Raises:
+        Unavailable: when it can't be had, or this version of the code can't run it.
+    """
+    from predict.classifier import MODELS, Classifier
+    from predict.errors import PredictError
+    from predict.manifest import read_manifest
+
+    place = revision.fetch("export", "manifest.json", folder).parent
+    try:
+        manifest = read_manifest(place)
+        precision = next((name for name in ("fp32", "int8") if MODELS[name] in manifest["files"]), None)
+        if precision is None:
+            raise Unavailable(f"the exported model of {revision} has no ONNX (export.onnx was off)")
+        for name in manifest["files"]:
+            if name.startswith(("tokenizer.json", MODELS[precision])):
+                revision.fetch("export", name, folder)
+        return Classifier(place, precision)
+    except (PredictError, OSError, ValueError) as error:
+        raise Unavailable(f"the exported model of {revision} can't be run: {error}") from error
