@@ -54,6 +54,12 @@ def _known_encoding(name: str) -> str:
     return name
 
 
+def _with_train(source: dict) -> dict:
+    if "train" not in source or len(source) < 2:
+        raise ValueError("of splits, train and one of validation and test must be named")
+    return source
+
+
 Labels = Annotated[dict[str | int | bool | float, Text], AfterValidator(_classes)]
 
 ClassWeights = Annotated[dict[str | int | bool | float, Positive], Field(min_length=1)]
@@ -66,8 +72,13 @@ class Section(BaseModel):
 
 
 class DataParams(Section):
-    source: Text | Names
-    """Where the rows are: `package:NAME/PATH`, `hub:OWNER/NAME@COMMIT`, a path or pattern, or a list of these."""
+    source: (
+        Text
+        | Names
+        | Annotated[dict[Literal["train", "validation", "test"], Text | Names], AfterValidator(_with_train)]
+    )
+    """Where the rows are: `package:NAME/PATH`, `hub:OWNER/NAME@COMMIT`, a path or pattern, or a list of these; or such
+    for each of `train`, `validation` and `test`, where the splits are given."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
     """The character between the fields of csv files; null finds it, and says so where it isn't the suffix's."""
     encoding: Annotated[str, AfterValidator(_known_encoding)] | None
@@ -86,6 +97,12 @@ class DataParams(Section):
     called `other`."""
     group_column: Text | None
     """The column that says which rows belong together, such as a user or a film: their rows are never in two splits."""
+    split_column: Text | None
+    """The column that names the split of each row, where the splits are given; what isn't given is cut from train."""
+    time_column: Text | None
+    """The column with a date, a time or a number by which test gets the latest rows, and validation those before."""
+    copies_across_splits: Literal["drop", "keep"]
+    """Of given splits, whether rows of train (and validation) that are in another one too are dropped."""
     near_duplicate_similarity: Annotated[float, Field(gt=0, le=1)]
     """Two texts are copies when they share this fraction of the shorter one's word 5-grams."""
     split: Literal["blocked", "random"]
@@ -94,10 +111,10 @@ class DataParams(Section):
     """How many neighbours `blocked` keeps together."""
     train_rows: Count | None
     """Rows to train on; null takes all that validation and test leave."""
-    validation_rows: Count
-    """Rows that the best evaluation and the temperature are chosen on."""
-    test_rows: Count
-    """Rows that the model is judged on."""
+    validation_rows: Count | None
+    """Rows that the best evaluation and the temperature are chosen on; null takes all of a given split."""
+    test_rows: Count | None
+    """Rows that the model is judged on; null takes all of a given split."""
     seed: Seed
     """Decides which rows go where."""
 

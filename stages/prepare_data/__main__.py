@@ -12,13 +12,14 @@ from stages.common.errors import run_stage
 from stages.common.outputs import whole_output, write_json
 from stages.common.params import load_params
 from stages.common.paths import stage_paths
-from stages.common.references import resolve_data
+from stages.prepare_data.columns import GIVEN, TIME
 from stages.prepare_data.duplicates import drop_unusable
 from stages.prepare_data.intake import read_selected
 from stages.prepare_data.labels import name_labels
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.rare import settle_rare
-from stages.prepare_data.split import split_rows
+from stages.prepare_data.sources import data_sources
+from stages.prepare_data.ways import make_splits
 
 
 def main() -> None:
@@ -30,15 +31,15 @@ def main() -> None:
     params = load_params()
     paths = stage_paths("prepare-data")
     note = Notes()
-    selected, num_read = read_selected(resolve_data(params.data.source, "data.source"), params.data, note)
+    selected, num_read = read_selected(data_sources(params.data), params.data, note)
     labels = name_labels(selected, params.data)
-    kept, dropped = drop_unusable(selected, params.data)
+    kept, dropped = drop_unusable(selected, params.data, note)
     kept, labels, dropped["rare_class"] = settle_rare(kept, labels, params.data, note)
-    splits = split_rows(kept, params.data)
+    splits = make_splits(kept, params.data, note)
     with whole_output(paths["prepared"]) as folder:
         folder.mkdir()
         for name, rows in splits.items():
-            rows.to_parquet(folder / f"{name}.parquet", index=False)
+            rows.drop(columns=[GIVEN, TIME]).to_parquet(folder / f"{name}.parquet", index=False)
         (folder / "labels.json").write_text(json.dumps(labels, ensure_ascii=False) + "\n", encoding="utf-8")
     write_json(paths["data.json"], summarise(num_read, {"filter": num_read - len(selected), **dropped}, splits, labels))
 

@@ -12,7 +12,8 @@ from stages.prepare_data.bad_rows import shown
 from stages.prepare_data.notes import Notes
 
 ADDED = ("text", "label", "origin", "row_id", "group", "predicted", "correct")  # by this stage, or by evaluate
-NAMED = ("text_column", "label_column", "group_column")  # params that name a column
+GIVEN, TIME = "given:split", "given:time"  # this stage's own: they are not written
+NAMED = ("text_column", "label_column", "group_column", "split_column", "time_column")  # params that name a column
 
 
 def check_columns(path: Path, columns: list[str], params: DataParams) -> None:

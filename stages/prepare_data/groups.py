@@ -1,5 +1,7 @@
 """Split rows so that those of one group stay together."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -10,8 +12,8 @@ from stages.prepare_data.bad_rows import plural
 SPLITS = ("test", "validation", "train")
 
 
-def split_groups(rows: pd.DataFrame, params: DataParams) -> dict[str, pd.DataFrame]:
-    """Return the splits test, validation and train, shuffled, with no group in two of them.
+def split_groups(rows: pd.DataFrame, params: DataParams, names: Sequence[str] = SPLITS) -> dict[str, pd.DataFrame]:
+    """Return the splits that `names` gives, shuffled, with no group in two of them.
 
     A row without a group is one by itself. Groups are taken in random order (`random`), or runs of neighbouring
     groups of about `block_rows` rows are (`blocked`). One goes into a split when that brings the number of rows of
@@ -22,18 +24,18 @@ def split_groups(rows: pd.DataFrame, params: DataParams) -> dict[str, pd.DataFra
     """
     random = np.random.default_rng(params.seed)
     units = row_units(rows["group"].to_numpy(), params.block_rows if params.split == "blocked" else 1)
-    labels, names = pd.factorize(rows["label"], sort=True)
-    counts = np.zeros((units.max() + 1, len(names)), dtype=np.int64)  # rows of each unit and label
+    labels, classes = pd.factorize(rows["label"], sort=True)
+    counts = np.zeros((units.max() + 1, len(classes)), dtype=np.int64)  # rows of each unit and label
     np.add.at(counts, (units, labels), 1)
     proportion = counts.sum(axis=0) / len(rows)
     waiting = random.permutation(len(counts))
     splits = {}
-    for split in SPLITS:
+    for split in names:
         asked = getattr(params, f"{split}_rows")
         chosen = waiting if asked is None else choose(waiting, counts, proportion * asked)
         waiting = waiting[~np.isin(waiting, chosen)]
         found = rows.iloc[np.flatnonzero(np.isin(units, chosen))]
-        refuse_missing_labels(found, split, names)
+        refuse_missing_labels(found, split, classes)
         splits[split] = found.iloc[random.permutation(len(found))]
         if asked is not None and len(found) != asked:
             print(f"{split}: {plural(len(found), 'row')}, {asked:,} asked for: data.group_column keeps groups whole")

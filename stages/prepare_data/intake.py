@@ -1,5 +1,6 @@
 """Take rows in: read them, keep those that the filter keeps, and clean them, batch by batch."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +14,8 @@ from stages.prepare_data.selection import select_rows
 from stages.prepare_data.texts import clean_rows
 
 
-def read_selected(files: list[Path], params: DataParams, note: Notes) -> tuple[pd.DataFrame, int]:
-    """Return the rows that the filter keeps, cleaned, and how many were read.
+def read_selected(files: Mapping[str, list[Path]], params: DataParams, note: Notes) -> tuple[pd.DataFrame, int]:
+    """Return the rows that the filter keeps, cleaned, and how many were read; `files` are those of each split.
 
     Raises:
         UserError: naming the file, the rows and the reason for which the data can't be used.

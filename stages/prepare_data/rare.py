@@ -5,6 +5,7 @@ import pandas as pd
 from stages.common.errors import UserError
 from stages.common.params import DataParams
 from stages.prepare_data.bad_rows import plural, shown
+from stages.prepare_data.columns import GIVEN
 from stages.prepare_data.notes import Notes
 
 LEAST_ROWS = 3  # of a class: one for each split
@@ -17,20 +18,23 @@ def settle_rare(
 ) -> tuple[pd.DataFrame, list[str], int]:
     """Return the rows, the class names in order, and how many rows were dropped.
 
-    A class with fewer than LEAST_ROWS rows, or groups of rows, is rare: `data.rare_classes` refuses it, drops its rows,
+    A class with fewer than LEAST_ROWS rows, or groups of rows, is rare (of given splits, fewer in train than splits are
+    cut from it): `data.rare_classes` refuses it, drops its rows,
     or puts them into the class MERGED.
 
     Raises:
         UserError: naming all rare classes with their rows.
     """
-    grouped = rows["group"].where(rows["group"] != "", rows["row_id"])
-    counts = grouped.groupby(rows["label"]).nunique().reindex(labels, fill_value=0)
-    rare = counts[counts < LEAST_ROWS]
+    counted = rows[rows[GIVEN].isin(["train", ""])]
+    least = LEAST_ROWS - sum(name in set(rows[GIVEN]) for name in ("validation", "test"))
+    grouped = counted["group"].where(counted["group"] != "", counted["row_id"])
+    counts = grouped.groupby(counted["label"]).nunique().reindex(labels, fill_value=0)
+    rare = counts[counts < least]
     if rare.empty:
         return rows, labels, 0
     what = "row" if params.group_column is None else "group"
     listed = shown([f"{label} ({count})" for label, count in rare.items()], CLASSES_SHOWN)
-    found = f"{plural(len(rare), 'class').replace('classs', 'classes')} with fewer than {LEAST_ROWS} {what}s: {listed}"
+    found = f"{plural(len(rare), 'class').replace('classs', 'classes')} with fewer than {least} {what}s: {listed}"
     if params.rare_classes == "refuse":
         many = ". With so many classes, is data.label_column right?" if len(rare) > len(rows) // 4 else ""
         raise UserError(

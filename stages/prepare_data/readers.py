@@ -3,7 +3,7 @@
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -27,23 +27,23 @@ READERS = {
 }
 
 
-def read_rows(paths: list[Path], params: DataParams, note: Notes) -> Iterator[pd.DataFrame]:
-    """Yield the rows of all files in batches; the index says where each is from: FILE:ROW, the first row is 1.
+def read_rows(paths: Mapping[str, list[Path]], params: DataParams, note: Notes) -> Iterator[pd.DataFrame]:
+    """Yield the rows of the files of each split in batches; the index says where each is from: FILE:ROW, from 1.
 
-    A batch's `attrs["file"]` is its file's name.
+    A batch's `attrs` have its `file` and its `split`.
 
     Raises:
         UserError: naming the file that can't be read, or that lacks a column that the params name.
     """
-    files = data_files(paths)
-    names = [file.name for file in files]
-    for file in files:
+    files = [(split, file) for split, found in paths.items() for file in data_files(found)]
+    names = [file.name for _, file in files]
+    for split, file in files:
         place = file.name if names.count(file.name) == 1 else str(file)
         number = 0
         for rows in read_hub_folder(file) if file.is_dir() else read_file(file, params, note):
             check_columns(file, list(rows.columns), params)
             rows.index = pd.Index([f"{place}:{row}" for row in range(number + 1, number + len(rows) + 1)])
-            rows.attrs["file"] = place
+            rows.attrs |= {"file": place, "split": split}
             yield rows
             number += len(rows)
 

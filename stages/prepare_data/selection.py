@@ -4,7 +4,7 @@ import pandas as pd
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams
-from stages.prepare_data.columns import own_names
+from stages.prepare_data.columns import GIVEN, TIME, own_names
 from stages.prepare_data.filter import matching_rows
 from stages.prepare_data.filter_values import FilterError
 from stages.prepare_data.labels import label_text
@@ -24,6 +24,10 @@ def select_rows(rows: pd.DataFrame, params: DataParams, note: Notes) -> pd.DataF
     groups = "" if params.group_column is None else rows[params.group_column].map(label_text)
     named = pd.DataFrame({"text": rows[params.text_column], "label": rows[params.label_column]})
     named = named.assign(origin=rows.index, group=groups)
+    named[GIVEN] = (
+        rows.attrs.get("split", "") if params.split_column is None else rows[params.split_column].map(label_text)
+    )
+    named[TIME] = None if params.time_column is None else rows[params.time_column]
     meant = [params.text_column, params.label_column]
     renamed = own_names(rows.columns, meant)
     for old, new in renamed.items():

@@ -1,17 +1,19 @@
 """Split rows into test, validation and train."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams
-from stages.prepare_data.groups import split_groups
+from stages.prepare_data.groups import SPLITS, split_groups
 
 LEAST_BLOCKS = 10  # of a label: a rare one gets smaller blocks, or it could not be in every split
 
 
-def split_rows(rows: pd.DataFrame, params: DataParams) -> dict[str, pd.DataFrame]:
-    """Return the splits test, validation and train, each with the label proportions of the whole, shuffled.
+def split_rows(rows: pd.DataFrame, params: DataParams, names: Sequence[str] = SPLITS) -> dict[str, pd.DataFrame]:
+    """Return the splits that `names` gives, each with the label proportions of the whole, shuffled.
 
     The rows of a label are shuffled one by one (`random`) or in blocks of neighbours (`blocked`); test, validation
     and train are then taken from the front. With `blocked`, what is left of a block that a split cuts goes unused,
@@ -21,7 +23,7 @@ def split_rows(rows: pd.DataFrame, params: DataParams) -> dict[str, pd.DataFrame
         UserError: when there are fewer rows than asked for.
     """
     if params.group_column is not None:
-        return split_groups(rows, params)
+        return split_groups(rows, params, names)
     random = np.random.default_rng(params.seed)
     waiting: dict[str, list[pd.DataFrame]] = {}
     for value, group in rows.groupby("label"):
@@ -30,7 +32,7 @@ def split_rows(rows: pd.DataFrame, params: DataParams) -> dict[str, pd.DataFrame
         waiting[str(value)] = [blocks[place] for place in random.permutation(len(blocks))]
     proportion = rows["label"].value_counts(normalize=True).sort_index()
     splits: dict[str, pd.DataFrame] = {}
-    for later, name in ((2, "test"), (1, "validation"), (0, "train")):
+    for later, name in zip(reversed(range(len(names))), names, strict=True):
         asked = getattr(params, f"{name}_rows")
         most = pd.Series({label: sum(map(len, blocks[: len(blocks) - later])) for label, blocks in waiting.items()})
         counts = most.to_dict() if asked is None else shares(proportion, asked, most, name, params)

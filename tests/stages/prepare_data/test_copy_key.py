@@ -6,8 +6,10 @@ from tiny import PARAMS
 
 from predict.text import clean_text
 from stages.common.params import load_params
+from stages.prepare_data.columns import GIVEN
 from stages.prepare_data.copy_key import copy_key
 from stages.prepare_data.duplicates import drop_unusable
+from stages.prepare_data.notes import Notes
 from stages.prepare_data.texts import clean_rows
 
 
@@ -53,7 +55,7 @@ def test_hindi_rows_and_texts_of_emoji_alone_are_kept() -> None:
     ]
     texts += ["👍", "👎", " <br /> "]
     rows = pd.DataFrame({"text": texts, "label": [f"{number % 2}" for number in range(len(texts))]})
-    rows = rows.assign(origin=[f"f:{row}" for row in range(1, len(rows) + 1)], group="")
-    kept, dropped = drop_unusable(clean_rows(rows), load_params(PARAMS).data)
+    rows = rows.assign(origin=[f"f:{row}" for row in range(1, len(rows) + 1)], group="", **{GIVEN: ""})
+    kept, dropped = drop_unusable(clean_rows(rows), load_params(PARAMS).data, Notes())
     assert dropped["empty"] == 1
     assert (len(kept), sum(dropped.values())) == (102, 1)

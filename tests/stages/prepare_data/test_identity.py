@@ -20,7 +20,7 @@ def data_params(**changes: object) -> DataParams:
 
 
 def selected(path: Path, **changes: object) -> pd.DataFrame:
-    return read_selected([path], data_params(**changes), Notes())[0]
+    return read_selected({"": [path]}, data_params(**changes), Notes())[0]
 
 
 def test_a_row_keeps_its_identity_when_files_are_renamed_and_rows_added(tmp_path: Path) -> None:

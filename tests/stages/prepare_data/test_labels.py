@@ -7,6 +7,7 @@ from tiny import PARAMS
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams, load_params
+from stages.prepare_data.columns import GIVEN
 from stages.prepare_data.labels import label_text, name_labels
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.rare import settle_rare
@@ -18,7 +19,7 @@ def data_params(**changes: object) -> DataParams:
 
 
 def table(labels: list) -> pd.DataFrame:
-    rows = pd.DataFrame({"label": pd.Series(labels, dtype=object), "group": ""})
+    rows = pd.DataFrame({"label": pd.Series(labels, dtype=object), "group": "", GIVEN: ""})
     names = [f"f:{row}" for row in range(1, len(rows) + 1)]
     return rows.assign(text=names, origin=names, row_id=names)
 

@@ -12,12 +12,13 @@ from tiny import PARAMS, labelled_texts, write_csv
 from predict.text import clean_text
 from stages.common.errors import UserError
 from stages.common.params import DataParams, load_params
-from stages.common.references import resolve_data
+from stages.prepare_data.columns import GIVEN, TIME
 from stages.prepare_data.duplicates import drop_unusable
 from stages.prepare_data.intake import read_selected
 from stages.prepare_data.labels import name_labels
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.readers import read_rows
+from stages.prepare_data.sources import data_sources
 from stages.prepare_data.split import split_rows
 from stages.prepare_data.texts import clean_rows
 
@@ -30,7 +31,7 @@ def data_params(**changes: object) -> DataParams:
 def table(rows: Sequence[tuple[str | None, object]]) -> pd.DataFrame:
     texts, labels = zip(*rows, strict=True)
     origin = [f"f:{row}" for row in range(1, len(rows) + 1)]
-    return pd.DataFrame({"text": texts, "label": labels, "origin": origin, "group": ""})
+    return pd.DataFrame({"text": texts, "label": labels, "origin": origin, "group": "", GIVEN: "", TIME: None})
 
 
 LONG = "the film was one of the best that i have seen in a long time and the actors were all superb in it"
@@ -65,10 +66,10 @@ def test_a_hub_data_set_gives_all_its_splits_and_names(tmp_path: Path) -> None:
         datasets.Dataset.from_dict(columns, features=features).to_parquet(str(path))
     files = "\n".join(f"  - split: {s}\n    path: data/{s}.parquet" for s in ("train", "test", "unsupervised"))
     (folder / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}\n---\n")
-    everything = pd.concat(read_rows([folder], data_params(), Notes()))
+    everything = pd.concat(read_rows({"": [folder]}, data_params(), Notes()))
     assert everything["split"].tolist() == ["train", "train", "test", "unsupervised"]
     params = data_params(filter='split != "unsupervised"', labels={"neg": "negative", "pos": "positive"})
-    rows, _ = read_selected([folder], params, Notes())
+    rows, _ = read_selected({"": [folder]}, params, Notes())
     assert name_labels(rows, params) == ["negative", "positive"]
     assert rows["label"].tolist() == ["negative", "positive", "positive"]
 
@@ -97,9 +98,10 @@ def test_copies_in_any_dress_are_dropped_and_contradictions_altogether() -> None
             ("quite another text about a film", "bad"),
         ]
     )
-    kept, dropped = drop_unusable(clean_rows(rows), data_params())
+    kept, dropped = drop_unusable(clean_rows(rows), data_params(), Notes())
     assert kept["origin"].tolist() == ["f:1", "f:10"]
     assert dropped == {
+        "across_splits": 0,
         "empty": 3,
         "exact_duplicate": 1,
         "exact_duplicate_conflict": 2,
@@ -110,7 +112,7 @@ def test_copies_in_any_dress_are_dropped_and_contradictions_altogether() -> None
 
 def test_texts_that_only_share_a_phrase_are_kept() -> None:
     rows = table([(f"{LONG} {' '.join(map(str, range(start, start + 40)))}", "good") for start in (0, 100, 200)])
-    kept, _ = drop_unusable(clean_rows(rows), data_params(near_duplicate_similarity=0.5))
+    kept, _ = drop_unusable(clean_rows(rows), data_params(near_duplicate_similarity=0.5), Notes())
     assert len(kept) == 3
 
 
@@ -149,9 +151,9 @@ def test_null_takes_all_that_is_left_for_training() -> None:
 
 
 def prepare(files: list[Path], params: DataParams) -> dict[str, pd.DataFrame]:
-    rows, _ = read_selected(files, params, Notes())
+    rows, _ = read_selected({"": files}, params, Notes())
     name_labels(rows, params)
-    return split_rows(drop_unusable(rows, params)[0], params)
+    return split_rows(drop_unusable(rows, params, Notes())[0], params)
 
 
 def refuse(tmp_path: Path, content: bytes, suffix: str = "csv", **changes: object) -> str:
@@ -211,7 +213,7 @@ def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
 def test_the_default_data_has_no_near_copy_of_a_test_text_in_training() -> None:
     """Count shared word 5-grams by another way than the stage does: sets, on a sample of the test texts."""
     params = data_params(filter='source == "imdb"', train_rows=4000, validation_rows=100, test_rows=300)
-    splits = prepare(resolve_data(params.source, "data.source"), params)
+    splits = prepare(data_sources(params)[""], params)
 
     def shingles(text: str) -> set[tuple]:
         words = text.lower().split()
@@ -232,5 +234,5 @@ def test_the_default_data_has_no_near_copy_of_a_test_text_in_training() -> None:
 
 
 def test_labelled_texts_of_these_tests_are_distinct(tmp_path: Path) -> None:
-    rows = read_selected([write_csv(tmp_path / "tiny.csv", labelled_texts(280))], data_params(), Notes())[0]
+    rows = read_selected({"": [write_csv(tmp_path / "tiny.csv", labelled_texts(280))]}, data_params(), Notes())[0]
     assert rows["text"].is_unique

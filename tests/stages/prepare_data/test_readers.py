@@ -29,7 +29,7 @@ def data_params(**changes: object) -> DataParams:
 
 def read(paths: list[Path] | Path, **changes: object) -> pd.DataFrame:
     files = paths if isinstance(paths, list) else [paths]
-    return pd.concat(read_rows(files, data_params(**changes), Notes()))
+    return pd.concat(read_rows({"": files}, data_params(**changes), Notes()))
 
 
 def table() -> pd.DataFrame:
@@ -145,7 +145,7 @@ def test_mixed_types_in_a_column_that_is_not_used_do_no_harm(
     path.write_text(
         "".join(json.dumps({"text": f"t{n}", "label": n % 2, "id": id_}) + "\n" for n, id_ in enumerate(odd))
     )
-    rows, _ = read_selected([path], data_params(), Notes())
+    rows, _ = read_selected({"": [path]}, data_params(), Notes())
     assert rows["id"].tolist()[:2] == ["1", "two"]
     rows.to_parquet(tmp_path / "a.parquet")
     assert "column id holds values of several types: they are kept as texts" in capsys.readouterr().err
@@ -158,7 +158,7 @@ def test_several_files_and_folders(tmp_path: Path, capsys: pytest.CaptureFixture
     write(tmp_path / "one", "a.csv")
     write(tmp_path / "two", "a.csv")
     (tmp_path / "two" / "b.csv").write_text("label,text,stars\n1,more,5\n")
-    rows, read_in_all = read_selected([tmp_path], data_params(), Notes())
+    rows, read_in_all = read_selected({"": [tmp_path]}, data_params(), Notes())
     assert read_in_all == len(rows) == 7
     assert rows["origin"].tolist()[0] == f"{tmp_path}/one/a.csv:1"
     assert rows["origin"].tolist()[-1] == "b.csv:1"
