@@ -15,7 +15,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from stages.common.errors import UserError, run_stage
+from sharing import run
+from stages.common.errors import UserError
 
 Params = dict[str, dict[str, Any]]
 MISSING = object()
@@ -182,4 +183,4 @@ def git(*arguments: str) -> str:
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run(main)

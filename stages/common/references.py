@@ -162,7 +162,7 @@ def _from_hub(reference: str, key: str, kind: str, files: list[str]) -> Path:
             f"{key}: {reference} must be pinned to a commit, as hub:OWNER/NAME@ and the 40 hexadecimal digits that "
             f"the repository's page on the Hub lists under Files, History; however: revision={revision or 'none'}"
         )
-    online = not constants.HF_HUB_OFFLINE and _hub_answers()
+    online = not constants.HF_HUB_OFFLINE and hub_answers()
     try:
         found = snapshot_download(
             repository, repo_type=kind, revision=revision, allow_patterns=files, local_files_only=not online
@@ -176,7 +176,7 @@ def _from_hub(reference: str, key: str, kind: str, files: list[str]) -> Path:
     return Path(found)
 
 
-def _hub_answers() -> bool:
+def hub_answers() -> bool:
     """Ask the Hub once: its client would try for minutes. A thread, since looking up its name has no time limit."""
     from huggingface_hub import constants, get_session
 
