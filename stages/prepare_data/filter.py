@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from stages.common.errors import did_you_mean
-from stages.prepare_data.filter_values import FUNCTIONS, FilterError, Values, compare, members
+from stages.prepare_data.filter_values import FUNCTIONS, FilterError, Log, Values, compare, members, truth
 
 MAX_CHARACTERS = 10_000
 MAX_DEPTH = 50  # of one part inside another
@@ -33,15 +33,34 @@ TEXT = r"""(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
 TOKENS = re.compile(TEXT + r"|`(?P<column>[^`\n]+)`|(?P<line>\s*\n\s*)|(?P<comment>#)")
 
 
-def matching_rows(rows: pd.DataFrame, expression: str) -> tuple[np.ndarray, list[str]]:
-    """Return which rows a filter keeps, bool (n,), and what to say about values that it could not compare.
+class RowFilter:
+    """A filter, which is shown the rows batch by batch."""
 
-    Raises:
-        FilterError: naming what is not in the language, the column that isn't there, or values that don't compare.
-    """
-    tree, quoted = parse(expression)
-    evaluation = Evaluation(rows.reset_index(drop=True), quoted)
-    return evaluation.condition(tree).to_numpy(dtype=bool), list(evaluation.notes)
+    def __init__(self, expression: str) -> None:
+        """Read a filter.
+
+        Raises:
+            FilterError: naming what can't be read.
+        """
+        self.tree, self.quoted = parse(expression)
+        self.log = Log()
+
+    def matches(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return which rows the filter keeps, bool (n,).
+
+        Raises:
+            FilterError: naming what is not in the language, or the column that isn't there.
+        """
+        kept = Evaluation(rows.reset_index(drop=True), self.quoted, self.log).condition(self.tree)
+        return kept.to_numpy(dtype=bool)
+
+    def notes(self) -> list[str]:
+        """Return what to say, after all rows, about values that could not be compared.
+
+        Raises:
+            FilterError: when none of a column's values could be.
+        """
+        return self.log.notes()
 
 
 def parse(expression: str) -> tuple[ast.expr, dict[str, str]]:
@@ -84,9 +103,8 @@ def check_depth(tree: ast.expr) -> None:
 class Evaluation:
     """The walk over a filter's tree, with the table that it is about."""
 
-    def __init__(self, rows: pd.DataFrame, quoted: dict[str, str]) -> None:
-        self.rows, self.quoted = rows, quoted
-        self.notes: dict[str, None] = {}
+    def __init__(self, rows: pd.DataFrame, quoted: dict[str, str], log: Log) -> None:
+        self.rows, self.quoted, self.log = rows, quoted, log
 
     def condition(self, node: ast.expr) -> pd.Series:
         """Return where a part of the filter is true, bool (n,)."""
@@ -101,7 +119,7 @@ class Evaluation:
         value = self.value(node)
         if not isinstance(value, Values):
             raise FilterError(f"{self.source(node)} alone is no condition: compare a column with it")
-        found = value.truths("stands alone, without a comparison")
+        found = value.held(truth, "stands alone, without a comparison, so must be True or False").astype(bool)
         return found.reindex(self.rows.index, fill_value=False)
 
     def comparison(self, left: ast.expr, sign: ast.cmpop, right: ast.expr) -> pd.Series:
@@ -141,12 +159,12 @@ class Evaluation:
         fits = len(texts) == form.count("…") and all(isinstance(text, str) for text in texts)
         if not isinstance(column, Values) or not fits:
             raise FilterError(f"{self.source(node)} is not allowed: the function is written COLUMN{form}")
-        return Values(self.source(node).strip("`"), FUNCTIONS[form](column, *texts), self.notes)
+        return Values(self.source(node).strip("`"), FUNCTIONS[form](column, *texts), self.log)
 
     def column(self, name: str) -> Values:
         if name not in self.rows.columns:
             raise FilterError(f"there is no column {name!r}{did_you_mean(name, self.rows.columns)}")
-        return Values(name, self.rows[name], self.notes)
+        return Values(name, self.rows[name], self.log)
 
     def source(self, node: ast.expr) -> str:
         """Return a part of the filter as it was written, but not at any length."""

@@ -10,7 +10,7 @@ from stages.common.params import DataParams
 from stages.prepare_data.columns import note_missing, storable
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.readers import read_rows
-from stages.prepare_data.selection import select_rows
+from stages.prepare_data.selection import note_uncompared, row_filter, select_rows
 from stages.prepare_data.texts import clean_rows
 
 
@@ -20,14 +20,16 @@ def read_selected(files: Mapping[str, list[Path]], params: DataParams, note: Not
     Raises:
         UserError: naming the file, the rows and the reason for which the data can't be used.
     """
+    keep = row_filter(params)
     num_read = 0
     batches = []
     columns: dict[str, set[str]] = {}
     for rows in read_rows(files, params, note):
         num_read += len(rows)
         columns.setdefault(rows.attrs["file"], set()).update(rows.columns)
-        batches.append(clean_rows(select_rows(rows, params, note)))
+        batches.append(clean_rows(select_rows(rows, params, keep, note)))
     note_missing(columns, note)
+    note_uncompared(keep, params, sorted(set().union(*columns.values())), note)
     selected = pd.concat(batches, ignore_index=True)
     if selected.empty:
         raise UserError(f"data.filter: {params.filter!r} keeps no row" if num_read else "data.source has no rows")

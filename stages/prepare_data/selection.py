@@ -1,11 +1,14 @@
 """Choose the rows and columns that the params name."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pandas as pd
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams
 from stages.prepare_data.columns import GIVEN, TIME, own_names
-from stages.prepare_data.filter import matching_rows
+from stages.prepare_data.filter import RowFilter
 from stages.prepare_data.filter_values import FilterError
 from stages.prepare_data.labels import label_text
 from stages.prepare_data.notes import Notes
@@ -13,14 +16,15 @@ from stages.prepare_data.notes import Notes
 MAX_SHOWN = 80  # characters of a filter in a message
 
 
-def select_rows(rows: pd.DataFrame, params: DataParams, note: Notes) -> pd.DataFrame:
-    """Apply `data.filter` and leave the columns text, label, origin and group first, the user's other columns after.
+def select_rows(rows: pd.DataFrame, params: DataParams, keep: RowFilter | None, note: Notes) -> pd.DataFrame:
+    """Apply the filter and leave the columns text, label, origin and group first, the user's other columns after.
 
     Args:
         rows: the user's columns; the index says where each row comes from.
     """
-    if params.filter is not None:
-        rows = filter_rows(rows, params.filter, note)
+    if keep is not None:
+        with explained(params.filter, list(rows.columns)):
+            rows = rows[keep.matches(rows)]
     groups = "" if params.group_column is None else rows[params.group_column].map(label_text)
     named = pd.DataFrame({"text": rows[params.text_column], "label": rows[params.label_column]})
     named = named.assign(origin=rows.index, group=groups)
@@ -36,16 +40,30 @@ def select_rows(rows: pd.DataFrame, params: DataParams, note: Notes) -> pd.DataF
     return pd.concat([named, others], axis=1).reset_index(drop=True)
 
 
-def filter_rows(rows: pd.DataFrame, expression: str, note: Notes) -> pd.DataFrame:
-    """Return the rows that a filter keeps, and say which values it could not compare."""
-    shown = expression if len(expression) <= MAX_SHOWN else f"{expression[:MAX_SHOWN]}…"
+def row_filter(params: DataParams) -> RowFilter | None:
+    """Return `data.filter`, read."""
+    if params.filter is None:
+        return None
+    with explained(params.filter):
+        return RowFilter(params.filter)
+
+
+def note_uncompared(keep: RowFilter | None, params: DataParams, columns: list[str], note: Notes) -> None:
+    """Say, after all rows, which values the filter could not compare; refuse it when there was no other."""
+    if keep is not None:
+        with explained(params.filter, columns):
+            for found in keep.notes():
+                note(f"data.filter: {found}")
+
+
+@contextmanager
+def explained(expression: str | None, columns: list[str] | None = None) -> Iterator[None]:
+    """Make of what is wrong with a filter a line that names the param."""
     try:
-        kept, notes = matching_rows(rows, expression)
+        yield
     except FilterError as error:
+        shown = str(expression)[:MAX_SHOWN] + "…" * (len(str(expression)) > MAX_SHOWN)
+        there = f"; the columns are {', '.join(map(str, columns))}" if columns else ""
         raise UserError(
-            f"data.filter: {shown!r} can't be applied: {error}; the columns are {', '.join(map(str, rows.columns))}. "
-            "Correct it, or set it to null to keep all rows."
+            f"data.filter: {shown!r} can't be applied: {error}{there}. Correct it, or set it to null to keep all rows."
         ) from error
-    for found in notes:
-        note(f"data.filter: {found}")
-    return rows[kept]

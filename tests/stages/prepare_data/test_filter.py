@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.prepare_data.filter import MAX_CHARACTERS, matching_rows
+from stages.prepare_data.filter import MAX_CHARACTERS, RowFilter
 from stages.prepare_data.filter_values import FilterError
 
 TABLE = pd.DataFrame(
@@ -28,6 +29,11 @@ TABLE = pd.DataFrame(
         "mixed": [1, "a", 2.5, None],
     }
 )
+
+
+def matching_rows(rows: pd.DataFrame, expression: str) -> tuple[np.ndarray, list[str]]:
+    keep = RowFilter(expression)
+    return keep.matches(rows), keep.notes()
 
 
 @pytest.mark.parametrize(
@@ -62,6 +68,8 @@ TABLE = pd.DataFrame(
         ("seen == seen", [0, 1, 2]),
         ("mixed == 1", [0]),
         ('mixed == "a"', [1]),
+        ("votes < 99999999999999999999 and votes != 9007199254740993", [0, 1, 2, 3]),
+        ("stars == mixed", []),
     ],
 )
 def test_a_filter_keeps_the_rows_that_it_describes(expression: str, rows: list[int]) -> None:
@@ -71,7 +79,9 @@ def test_a_filter_keeps_the_rows_that_it_describes(expression: str, rows: list[i
 
 
 def test_values_that_could_not_be_compared_are_said() -> None:
-    assert matching_rows(TABLE, "stars > 3")[1] == ["stars is compared with 3, but is no number in 1 row ('n/a')"]
+    assert matching_rows(TABLE, "stars > 3")[1] == [
+        "stars is compared with 3, so must be a number, and in 1 row it is not ('n/a')"
+    ]
     assert matching_rows(TABLE, 'source == "imdb" and votes > 3')[1] == []
 
 
@@ -81,14 +91,16 @@ def test_values_that_could_not_be_compared_are_said() -> None:
         ('sorce == "imdb"', "there is no column 'sorce' (did you mean source?)"),
         ("1", "`1` alone is no condition"),
         ("'1'", "`'1'` alone is no condition"),
-        ("source", "source stands alone, without a comparison, but none of its values is a truth ('imdb', 'imdb', "),
+        ("source", "source stands alone, without a comparison, so must be True or False, and none of its values is ("),
         ("1 < 2", "1 < 2 has no column in it"),
         ('"x" in text', 'write COLUMN.str.contains("…")'),
-        ("votes == '1'", "votes holds no texts and is compared with '1': leave out the quotes"),
-        ("source == 3", "source is compared with 3, but none of its values is a number ('imdb', 'imdb', 'rt', …)"),
+        ("votes == '1'", "votes is compared with '1', so must be a text (a number goes without quotes), and none of"),
+        (
+            "source == 3",
+            "source is compared with 3, so must be a number, and none of its values is ('imdb', 'imdb', 'rt', …)",
+        ),
         ("verified > True", "only == and != go with True and False"),
-        ("seen > 'soon'", "seen holds times and is compared with 'soon': write as 2024-12-31"),
-        ("stars > 99999999999999999999", "is too large: put it into quotes"),
+        ("seen > 'soon'", "seen holds times and is compared with 'soon': write 2024-12-31"),
         ("votes in [text]", "holds texts and numbers, and no columns such as text"),
         ("votes is 1", "`is` is not allowed, write == or !="),
         ("(votes == 1) & (votes == 2)", "`(votes == 1) & (votes == 2)` is not allowed; a filter holds columns,"),
@@ -96,7 +108,10 @@ def test_values_that_could_not_be_compared_are_said() -> None:
         ("votes ==", "it can't be read (invalid syntax); a filter holds"),
         ("text.str.contains(votes)", 'the function is written COLUMN.str.contains("…")'),
         ("text.str.lower('a') == 'b'", "the function is written COLUMN.str.lower()"),
-        ("votes.str.len() > 1", "votes holds no texts and goes to a function of texts"),
+        (
+            "votes.str.len() > 1",
+            "votes goes to a function of texts, so must be a text, and none of its values is (1, 2, 3, …)",
+        ),
         ("not " * 60 + "verified", "more than 50 deep"),
         ("votes == 1 or " * 1000 + "verified", f"at most {MAX_CHARACTERS:,} are allowed"),
     ],
@@ -225,8 +240,25 @@ def joined(parts: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
 @given(st.recursive(comparisons(), joined, max_leaves=5), st.lists(ROWS, max_size=5))
 def test_a_filter_means_what_it_means_row_by_row(condition: Condition, others: list[Row]) -> None:
     rows = [FIRST, *others]
-    kept, _ = matching_rows(pd.DataFrame(rows), condition[0])
-    assert kept.tolist() == [condition[1](row) for row in rows]
+    expected = [condition[1](row) for row in rows]
+    keep = RowFilter(condition[0])
+    assert keep.matches(pd.DataFrame(rows)).tolist() == expected
+    batches = [keep.matches(pd.DataFrame(part)).tolist() for part in (rows[:1], rows[1:]) if part]
+    assert sum(batches, []) == expected  # noqa: RUF017 (two)
+    keep.notes()
+
+
+def test_batches_are_judged_together() -> None:
+    keep = RowFilter("stars > 1")
+    for values in (["n/a", "?"], ["", "x"], ["2"]):
+        keep.matches(pd.DataFrame({"stars": values}))
+    assert keep.notes() == ["stars is compared with 1, so must be a number, and in 3 rows it is not ('n/a', '?', 'x')"]
+
+
+def test_large_whole_numbers_are_compared_exactly() -> None:
+    keep = RowFilter("id == 9007199254740993")
+    for values in (["9007199254740993", "9007199254740992", "1.5"], [9007199254740993, 9007199254740992, 0]):
+        assert keep.matches(pd.DataFrame({"id": values})).tolist() == [True, False, False]
 
 
 def test_two_files_of_one_name_do_not_confuse_a_filter() -> None:
