@@ -12,6 +12,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 
+from stages.common.parent import end_with_parent
+
 NO_ROOM = re.compile(  # as the operating system says it, or through Rust (safetensors), or torch.save and numpy
     r"No space left on device|File too large|[Qq]uota exceeded|os error (28|27|122)\b|PytorchStreamWriter failed|"
     r"file write failed|\d+ requested and \d+ written"
@@ -50,6 +52,7 @@ def did_you_mean(name: str, names: Iterable[object]) -> str:
 
 def run_stage(main: Callable[[], None]) -> None:
     """Run a stage's `main`; give what the user can mend one line, and exit with status 1 (130 for Ctrl-C)."""
+    end_with_parent()
     warnings.simplefilter("ignore", FutureWarning)  # libraries' notes to one another
     if len(sys.argv) > 1:
         sys.exit(f"error: a stage takes no arguments, but what params.yaml says; however: {' '.join(sys.argv[1:])}")

@@ -26,7 +26,7 @@ from stages.train_lora import prefix
 from stages.train_lora.batches import Collator, LengthBatches
 from stages.train_lora.bfloat16 import bfloat16_base, use_bfloat16
 from stages.train_lora.callbacks import Checkpoints, StopWhenDiverged, early_stopping
-from stages.train_lora.checkpoints import last_checkpoint
+from stages.train_lora.checkpoints import last_checkpoint, say
 from stages.train_lora.evaluations import ValidationMetrics, best_evaluation
 from stages.train_lora.fused import fuse_adapters
 from stages.train_lora.trainer import ClassifierTrainer, training_arguments
@@ -125,14 +125,20 @@ def store_prefix(
         The rows to train and validate on, and the seconds that each split took.
     """
     limit = int(params.prefix_cache_gb * 1e9)
+    plain, no_seconds = [split.with_format("numpy") for split in splits], [0.0 for _ in splits]
     if not lowest or sum(prefix.prefix_bytes(split, model.config.hidden_size) for split in splits) > limit:
-        return [split.with_format("numpy") for split in splits], [0.0 for _ in splits]
+        return plain, no_seconds
     _, blocks = find_blocks(model)
     rows, seconds = [], []
     with torch.autocast(model.device.type, torch.bfloat16, enabled=use_bfloat16(params.dtype)):
         for split in splits:
             started = time.perf_counter()
-            rows.append(prefix.with_prefix(model.eval(), blocks, lowest, split, digest, limit))
+            stored = prefix.with_prefix(model.eval(), blocks, lowest, split, digest, limit)
+            try:
+                rows.append(stack.enter_context(stored))
+            except prefix.NoRoom:
+                say("train.prefix_cache_gb: other runs are using the cache: the frozen blocks run for every batch")
+                return plain, no_seconds
             seconds.append(time.perf_counter() - started)
         stack.enter_context(prefix.replayed_prefix(model, blocks, lowest))
     return rows, seconds

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 
 from stages.common.errors import UserError
+from stages.common.parent import ENDS_WITH
 
 RANK, WORLD_SIZE = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))  # as launchers set them
 LAUNCHED = "TRAIN_LORA_LAUNCHED"  # tells the processes that a launcher starts to train, not to launch
@@ -17,8 +18,9 @@ def launch(launcher: str) -> None:
         UserError: when it fails; what failed stands above.
     """
     command = [*shlex.split(launcher), "-m", "stages.train_lora"]
+    environment = {**os.environ, LAUNCHED: "1", ENDS_WITH: str(os.getpid())}
     try:
-        status = subprocess.run(command, check=False, env={**os.environ, LAUNCHED: "1"}).returncode
+        status = subprocess.run(command, check=False, env=environment).returncode
     except OSError as error:
         raise UserError(f"train.launcher: {launcher} can't be run: {error.strerror}") from error
     if status:

@@ -10,28 +10,29 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
+import transformers
 from datasets import Dataset, Features, List, Value
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from stages.common.inference import pad_batch
 from stages.common.memory import give_back_freed_memory
-from stages.common.outputs import remove, whole_output
-from stages.train_lora import cache
+from stages.common.outputs import locked, remove, whole_output
+from stages.train_lora import bfloat16, cache, fused
 from stages.train_lora.bfloat16 import LENGTH_MULTIPLE
 
-FORMAT = 2  # raise it when the same inputs come to be stored differently
 BUILD_ROWS = 16  # texts in a batch while a prefix is built
-BYTES_PER_STATE = 2  # float16
+BYTES_PER_STATE, BYTES_PER_ID, BYTES_PER_ROW = 2, 4, 32  # float16, int32; a row's lengths, label and offsets
 CHUNK_BYTES = 16_000_000  # written at once: to open a file, memory is needed for each piece of it
 REMAP = 10  # batches
+RESERVED = "reserved"  # a file of the size that an entry will have
 
 
 def base_digest(folder: Path) -> str:
@@ -49,31 +50,73 @@ def rows_digest(split: Dataset) -> str:
 
 
 def prefix_bytes(split: Dataset, width: int) -> int:
-    return int(np.sum(split["length"])) * width * BYTES_PER_STATE
+    """Return the bytes that the rows of a split take with their prefix, of `width` numbers a token."""
+    return int(np.sum(split["length"])) * (width * BYTES_PER_STATE + BYTES_PER_ID) + len(split) * BYTES_PER_ROW
 
 
+class NoRoom(Exception):
+    """The cache is full of what other runs are reading."""
+
+
+@contextmanager
 def with_prefix(
     model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int, split: Dataset, digest: str, limit_bytes: int
-) -> "PrefixRows":
-    """Return the rows of `split`, each with `prefix`, what enters block `cut`: float16, length x width numbers.
+) -> Iterator["PrefixRows"]:
+    """Give the rows of `split`, each with `prefix`, what enters block `cut`: float16, length x width numbers.
 
-    It comes from the cache, or is computed and put there; then the files unused for longest make room until all
-    fit in `limit_bytes`. A file that no longer matches its checksum is made anew.
+    It comes from the cache, or is computed and put there. To make room, the files unused for longest go, but none that
+    a run is reading: those of this one stay until the block ends. A file that no longer matches its checksum is made
+    anew.
+
+    Raises:
+        NoRoom: when it doesn't fit in `limit_bytes` beside what others are reading.
     """
-    parts = f"{FORMAT} {digest} {rows_digest(split)} {cut} {torch.__version__} {compute_dtype(model)}"
-    entry = cache.cache_dir("prefix") / hashlib.sha256(parts.encode()).hexdigest()
-    with cache.locked(entry):
-        if entry.exists() and not cache.intact(entry):
-            print(f"warning: {entry} is damaged: computing it anew", file=sys.stderr)
-            remove(entry)
-        if not entry.exists():
-            make_room(limit_bytes - prefix_bytes(split, model.config.hidden_size))
-            with whole_output(entry) as folder:
-                folder.mkdir()
-                build(model, blocks, cut, split, folder / "prefix.arrow")
-                cache.seal(folder)
+    entry = cache.cache_dir("prefix") / entry_name(model, cut, split, digest)
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as lease:
+        with cache.held(entry):
+            if entry.exists() and not cache.intact(entry):
+                print(f"warning: {entry} is damaged: computing it anew", file=sys.stderr)
+                remove(entry)
+            if not entry.exists():
+                with whole_output(entry) as folder:
+                    folder.mkdir()
+                    reserve(folder, prefix_bytes(split, model.config.hidden_size), limit_bytes)
+                    build(model, blocks, cut, split, folder / "prefix.arrow")
+                    (folder / RESERVED).unlink()
+                    cache.seal(folder)
+            lease.enter_context(cache.leased(entry))
         os.utime(entry, ns=(time.time_ns(),) * 2)  # finer than the kernel's own clock for files
-        return PrefixRows(entry / "prefix.arrow")
+        yield PrefixRows(entry / "prefix.arrow")
+
+
+def entry_name(model: PreTrainedModel, cut: int, split: Dataset, digest: str) -> str:
+    """Return a hash of all that decides the stored prefix: weights, rows, place, number format, libraries and code."""
+    used = [module for module in cache.loaded_modules() if module.__name__.startswith("stages.common.")]
+    code = cache.code_digest([*used, bfloat16, fused, sys.modules[__name__]])
+    versions = f"{torch.__version__} {transformers.__version__} {code}"
+    parts = f"{digest} {rows_digest(split)} {cut} {compute_dtype(model)} {versions}"
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def reserve(folder: Path, needed: int, limit_bytes: int) -> None:
+    """Make room for `needed` bytes in a folder of the cache, and keep it from other runs until they are written.
+
+    Raises:
+        NoRoom: when what others read or build leaves too little.
+    """
+    home = folder.parent
+    cache.sweep(home)
+    with locked(home / "room"):
+        taken = {entry: cache.size(entry) for entry in home.glob("[0-9a-f]*")}
+        reserved = sum(path.stat().st_size for path in home.glob(f".*.partial/{RESERVED}"))
+        for entry in sorted(taken, key=cache.last_used):
+            if sum(taken.values()) + reserved + needed > limit_bytes and cache.remove_unused(entry):
+                del taken[entry]
+        if sum(taken.values()) + reserved + needed > limit_bytes:
+            raise NoRoom
+        with (folder / RESERVED).open("wb") as file:
+            file.truncate(needed)  # a size without content: it takes no space
 
 
 class PrefixRows(torch.utils.data.Dataset):
@@ -109,16 +152,6 @@ def unpack(value: pa.Scalar) -> Any:
     return torch.from_dlpack(value.values) if isinstance(value, pa.ListScalar) else value.as_py()
 
 
-def make_room(limit_bytes: int) -> None:
-    """Remove what killed builds left, and the entries unused for longest until the rest take at most `limit_bytes`."""
-    cache.sweep("prefix")
-    entries = sorted(cache.cache_dir("prefix").glob("[0-9a-f]*"), key=lambda entry: entry.stat().st_mtime)
-    sizes = [sum(file.stat().st_size for file in entry.iterdir()) for entry in entries]
-    while sizes and sum(sizes) > limit_bytes:
-        remove(entries.pop(0))
-        sizes.pop(0)
-
-
 def compute_dtype(model: PreTrainedModel) -> str:
     """Return the kind of device and the number format that the model's matrices are multiplied in."""
     device = next(model.parameters()).device.type
@@ -127,7 +160,7 @@ def compute_dtype(model: PreTrainedModel) -> str:
 
 
 def build(model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int, split: Dataset, path: Path) -> None:
-    """Write the rows of `split`, which had better be sorted by length, each with what enters block `cut`."""
+    """Write the rows of `split`, each with what enters block `cut`; sorted by length, they need little padding."""
     schema = Features({**split.features, "prefix": List(Value("float16"))}).arrow_schema
     multiple = LENGTH_MULTIPLE if torch.is_autocast_enabled(model.device.type) else 1
     starts = tqdm(range(0, len(split), BUILD_ROWS), desc="frozen prefix", unit_scale=BUILD_ROWS, unit="text")
@@ -172,7 +205,7 @@ def first_argument(args: tuple, kwargs: dict) -> torch.Tensor:
 
 
 class _Replayed(torch.nn.Module):
-    """Stands for a block that need not run: gives the stored states, or passes on what it is given."""
+    """Takes the place of a frozen block: gives the stored states, or passes on what it is given."""
 
     def __init__(self, block: torch.nn.Module, rest: tuple[None, ...] | None) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ from stages.common.inference import predict_logits
 from stages.common.model import find_blocks, load_adapter, load_base, save_adapter
 from stages.common.params import LoraParams, load_params
 from stages.common.splits import token_features
-from stages.train_lora import cache, prefix
+from stages.train_lora import prefix
 from stages.train_lora.adapters import add_adapters
 from stages.train_lora.batches import Collator
 from stages.train_lora.bfloat16 import bfloat16_base
@@ -115,11 +115,12 @@ def test_a_replayed_prefix_gives_the_same_logits_and_gradients(bases: dict[str, 
     _, blocks = find_blocks(model)
     rows = split().sort("length")
     digest = prefix.base_digest(bases[model_type])
-    stored = prefix.with_prefix(model, blocks, lowest, rows, digest, limit_bytes=10**9)
     collate = Collator(model.config.pad_token_id)
     expected = loss_and_gradients(model, collate(list(rows.with_format("numpy"))))
+    with prefix.with_prefix(model, blocks, lowest, rows, digest, limit_bytes=10**9) as stored:
+        batch = collate([stored[row] for row in range(len(stored))])
     with prefix.replayed_prefix(model, blocks, lowest):
-        replayed = loss_and_gradients(model, collate([stored[row] for row in range(len(stored))]))
+        replayed = loss_and_gradients(model, batch)
     restored = loss_and_gradients(model, collate(list(rows.with_format("numpy"))))
     assert len(expected[2]) > 2
     # the prefix is kept in half precision: 11 bits
@@ -273,50 +274,3 @@ def test_weights_that_are_a_pickle_are_not_read(bases: dict[str, Path], tmp_path
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(UserError, match="can't be loaded"):
         load_base(tmp_path, LABELS)
-
-
-def test_a_damaged_prefix_is_computed_anew(bases: dict[str, Path], capsys: pytest.CaptureFixture) -> None:
-    model, lowest = adapted(bases["bert"])
-    _, blocks = find_blocks(model)
-    rows = split(12).sort("length")
-
-    def stored() -> list[list[float]]:
-        found = prefix.with_prefix(model.eval(), blocks, lowest, rows, "damaged", limit_bytes=10**9)
-        return [row["prefix"].tolist() for row in found.__getitems__(list(range(len(rows))))]
-
-    first = stored()
-    entry = max(cache.cache_dir("prefix").glob("[0-9a-f]*"), key=lambda path: path.stat().st_mtime)
-    content = bytearray((entry / "prefix.arrow").read_bytes())
-    content[len(content) // 2] ^= 1
-    (entry / "prefix.arrow").write_bytes(content)
-    assert stored() == first
-    assert "is damaged: computing it anew" in capsys.readouterr().err
-
-
-def test_the_prefix_cache_forgets_what_was_used_longest_ago(
-    bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    model, lowest = adapted(bases["bert"])
-    _, blocks = find_blocks(model)
-    rows = split(12).sort("length")
-    size = None
-    for digest in ("a", "b", "a", "c"):
-        prefix.with_prefix(model.eval(), blocks, lowest, rows, digest, limit_bytes=size or 10**9)
-        if size is None:
-            (entry,) = cache.cache_dir("prefix").glob("[0-9a-f]*")
-            size = int(2.5 * sum(file.stat().st_size for file in entry.iterdir()))
-            first = entry
-    assert len(list(cache.cache_dir("prefix").glob("[0-9a-f]*"))) == 2
-    assert first.exists()
-
-
-def test_what_a_killed_build_left_in_the_prefix_cache_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    left, written = (cache.cache_dir("prefix") / f".{name}.partial" for name in ("left", "written"))
-    for partial in (left, written):
-        partial.mkdir(parents=True)
-    with cache.locked(written.with_name("written")):
-        prefix.make_room(10**9)
-        assert not left.exists()
-        assert written.exists()
