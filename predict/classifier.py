@@ -65,7 +65,12 @@ class Classifier:
         before, after = self._tokenize["tokens_before"], self._tokenize["tokens_after"]
         room = self._tokenize["max_length"] - len(before) - len(after)
         how = self._tokenize["truncation"], self._tokenize["head_fraction"]
-        whole = self._tokenizer.encode_batch_fast([clean_text(text) for text in texts], add_special_tokens=False)
+        try:
+            whole = self._tokenizer.encode_batch_fast([clean_text(text) for text in texts], add_special_tokens=False)
+        except BaseException as error:  # a panic in Rust is no Exception
+            if type(error).__name__ != "PanicException":
+                raise
+            raise PredictError(f"the tokenizer failed, for want of memory or threads: {one_line(error)}") from error
         return [[*before, *truncate(text.ids, room, *how), *after] if text.ids else [] for text in whole]
 
     def logits(self, encoded: list[list[int]], done: Callable[[int], object] = lambda count: None) -> np.ndarray:
@@ -116,6 +121,7 @@ def start_session(model: Path, threads: int | None) -> onnxruntime.InferenceSess
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0  # 0: one for each core
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait let others work
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.enable_mem_pattern = False  # it keeps a plan for every shape that it has met
     try:

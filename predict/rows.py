@@ -87,5 +87,5 @@ class Source:
         return ""
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())

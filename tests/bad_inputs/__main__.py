@@ -30,6 +30,7 @@ def row(case: Case) -> str:
 
 
 def shown_command(command: str) -> str:
+    command = command.encode(errors="backslashreplace").decode()  # bytes that are not UTF-8
     return command if command.startswith("dvc") else f"python -m {command}"
 
 
