@@ -13,13 +13,13 @@ import pytest
 from tiny import REPOSITORY
 
 STAGE = """
-import sys, time
+import os, time
 from pathlib import Path
 from stages.common.errors import run_stage
 from stages.common.outputs import whole_output
 
 def main():
-    with whole_output(Path(sys.argv[1])) as partial:
+    with whole_output(Path(os.environ["OUTPUT"])) as partial:
         partial.write_text("half")
         print("running", flush=True)
         time.sleep(60)
@@ -41,8 +41,10 @@ def ends_within(process: psutil.Process, seconds: float) -> bool:
 
 def start(output: Path, settings: dict[str, str]) -> tuple[subprocess.Popen[str], psutil.Process]:
     """Start a runner with a stage, and return both once the stage runs."""
-    command = [sys.executable, "-c", RUNNER, sys.executable, "-c", STAGE, str(output)]
-    environment = {name: value for name, value in os.environ.items() if name != "DVC_STAGE"} | settings
+    command = [sys.executable, "-c", RUNNER, sys.executable, "-c", STAGE]
+    environment = (
+        {name: value for name, value in os.environ.items() if name != "DVC_STAGE"} | settings | {"OUTPUT": str(output)}
+    )
     runner = subprocess.Popen(command, cwd=REPOSITORY, env=environment, text=True, stdout=subprocess.PIPE)
     assert runner.stdout
     assert runner.stdout.readline() == "running\n"
