@@ -1,8 +1,12 @@
 """Cut a text into what copies are compared by: words, or characters where no spaces stand between words."""
 
+import re
 import sys
 import unicodedata
 from itertools import groupby
+from zlib import crc32
+
+import numpy as np
 
 SPACELESS = (  # scripts without spaces between words
     "\u0e00-\u0eff"  # Thai, Lao
@@ -24,3 +28,26 @@ def mark_ranges() -> str:
 
 MARKS = mark_ranges()
 WORD = rf"[{SPACELESS}][{MARKS}]*|(?:[^\W{SPACELESS}][{MARKS}]*)+"  # in English, as \w+
+SHINGLE_WORDS = 5  # long enough that two reviews rarely share one by chance
+WORDS, ASCII_WORDS = re.compile(WORD), re.compile(r"\w+", re.ASCII)
+MIX = np.uint64(0x9E3779B97F4A7C15)  # spreads the hashes of words over 64 bits
+
+
+def split_words(text: str) -> list[str]:
+    return ASCII_WORDS.findall(text) if text.isascii() else WORDS.findall(text)  # the first is faster
+
+
+def words(text: str) -> np.ndarray:
+    """Return a hash of each word of a text, in order, uint64 (words,)."""
+    return np.array([crc32(word.encode("utf-8", "surrogatepass")) for word in split_words(text.lower())], np.uint64)
+
+
+def shingles(found: np.ndarray) -> np.ndarray:
+    """Return a hash of each run of SHINGLE_WORDS words, uint64 (runs,); wrapping products mix the words' hashes."""
+    if len(found) < SHINGLE_WORDS:
+        return np.zeros(0, dtype=np.uint64)
+    runs = np.zeros(len(found) - SHINGLE_WORDS + 1, dtype=np.uint64)
+    for place in range(SHINGLE_WORDS):
+        runs = (runs ^ found[place : place + len(runs)]) * MIX
+        runs ^= runs >> np.uint64(29)
+    return runs
