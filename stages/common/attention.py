@@ -6,8 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
+
+from stages.common.probe import note, probe_batch, probe_logits, why_not
 
 LONGEST_PRODUCT = 512  # positions; beyond, a number for each pair of them takes too much memory
 
@@ -26,6 +28,18 @@ def replace_attention(model: torch.nn.Module, name: str) -> Callable[[], None]:
             reader.config = config
 
     return undo
+
+
+def use_products(model: PreTrainedModel) -> bool:
+    """Let a model attend by plain products where that gives the same logits; return whether it does."""
+    batch = probe_batch(model)
+    expected = probe_logits(model, batch)
+    undo = replace_attention(model, "product")
+    different = why_not(model, batch, expected)
+    if different:
+        undo()
+        note(f"attention stays PyTorch's fused one, not plain products: {different}")
+    return not different
 
 
 def attends_by(module: torch.nn.Module) -> str | None:

@@ -5,7 +5,8 @@ from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
 
 from stages.common.attention import replace_attention
-from stages.common.model import find_blocks
+from stages.common.blocks import find_blocks
+from stages.common.probe import note, probe_batch, probe_logits, why_not
 
 QUERIES = ("attention.self.query", "attention.self.query_proj", "attention.q_lin", "attention.attn.q")
 FIRST_POSITION_SUFFICES = (  # modules of a block, after its keys and values, in each family of architectures
@@ -24,33 +25,27 @@ def skip_unread_positions(model: PreTrainedModel) -> bool:
 
     In BERT and its relatives the head reads the first token. The other positions serve the last block as keys and
     values; their queries, their attention and their feed-forward, five sixths of the block's products, go unread.
-    Logits and gradients stay the same, which is checked on a probe here; where they would differ, nothing is changed.
+    Logits stay the same, which is checked on a probe here; where they would differ, nothing is changed, and that is
+    said.
 
     Returns:
         Whether the model was changed.
     """
-    _, blocks = find_blocks(model)
-    modules = dict(blocks[-1].named_modules())
+    block = list(find_blocks(model))[-1]
+    modules = dict(block.named_modules())
     narrowed = [modules[name] for name in FIRST_POSITION_SUFFICES if name in modules]
-    probe = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]], device=next(model.parameters()).device)
-    inputs = {"input_ids": torch.arange(5, 17, device=probe.device).view(2, 6) * probe, "attention_mask": probe}
-    was_training = model.training
-    model.eval()
-    with torch.inference_mode():
-        whole = model(**inputs).logits
-        hooks = [module.register_forward_pre_hook(first_position) for module in narrowed]
-        hooks += [hook for name in QUERIES if name in modules for hook in ask_once(modules[name])]
-        undo = replace_attention(blocks[-1], "first_query")
-        try:
-            same = bool(hooks) and torch.allclose(model(**inputs).logits, whole, rtol=1e-4, atol=1e-4)
-        except (IndexError, RuntimeError):
-            same = False
-        if not same:
-            for hook in hooks:
-                hook.remove()
-            undo()
-    model.train(was_training)
-    return same
+    batch = probe_batch(model)
+    expected = probe_logits(model, batch)
+    hooks = [module.register_forward_pre_hook(first_position) for module in narrowed]
+    hooks += [hook for name in QUERIES if name in modules for hook in ask_once(modules[name])]
+    undo = replace_attention(block, "first_query")
+    different = why_not(model, batch, expected) if hooks else "its blocks have other parts than those known"
+    if different:
+        for hook in hooks:
+            hook.remove()
+        undo()
+        note(f"the last block works out every position, not the first alone: {different}")
+    return not different
 
 
 def first_position(_: torch.nn.Module, states: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:

@@ -5,6 +5,7 @@ depends on this file, and why a new key in one section re-runs only the stages t
 """
 
 import codecs
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +23,16 @@ BatchSize = Annotated[int, Field(ge=1, le=100_000)]
 Block = Annotated[int, Field(ge=0, le=1000)]  # no model has so many
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Names = Annotated[list[Text], Field(min_length=1)]
+
+
+INITS = ("default", "gaussian", "orthogonal", "pissa", "olora")
+UNSUPPORTED_INITS = {  # of PEFT's
+    "eva": "reads the training texts before the adapters are made, which this pipeline doesn't",
+    "corda": "reads the training texts before the adapters are made, which this pipeline doesn't",
+    "lora_ga": "takes gradients of the training texts before the adapters are made, which this pipeline doesn't",
+    "loftq": "rounds the base itself, for which there is model.load_in_4bit",
+    "mica": "freezes half of each adapter, which the fused adapters don't know",
+}
 
 
 def _classes(labels: dict) -> dict:
@@ -58,6 +69,14 @@ def _with_train(source: dict) -> dict:
     if "train" not in source or len(source) < 2:
         raise ValueError("of splits, train and one of validation and test must be named")
     return source
+
+
+def _known_init(name: str) -> str:
+    if name in UNSUPPORTED_INITS:
+        raise ValueError(f"{name} {UNSUPPORTED_INITS[name]}; must be one of {', '.join(INITS)} or pissa_niter_N")
+    if name not in INITS and not re.fullmatch(r"pissa_niter_\d+", name):
+        raise ValueError(f"must be one of {', '.join(INITS)} or pissa_niter_N")
+    return name
 
 
 Labels = Annotated[dict[str | int | bool | float, Text], AfterValidator(_classes)]
@@ -143,17 +162,21 @@ class LoraParams(Section):
     """The update is scaled by alpha / r."""
     dropout: Annotated[float, Field(ge=0, lt=1)]
     """Dropout on the adapters' input; the frozen base has none."""
-    target_modules: Literal["auto", "all-linear"] | Names
+    target_modules: Literal["auto", "all-linear"] | Names | Text
     """Which modules get adapters: `auto` is the query and value projections, `all-linear` every linear layer of the
-    blocks; or names."""
+    blocks; or names; or a regular expression for whole names."""
     layers: Literal["all"] | Annotated[int, Field(ge=1, le=1000)] | Annotated[list[Block], Field(min_length=1)]
     """Which blocks get adapters: `all`, a number (the last so many), or a list of blocks from 0."""
     rank_stabilized: bool
     """Scale by alpha / √r instead (arxiv.org/abs/2312.03732)."""
     dora: bool
     """Weight-decomposed adapters (DoRA, arxiv.org/abs/2402.09353)."""
-    init: Literal["default", "gaussian", "orthogonal", "pissa", "olora"]
-    """How the adapters' weights begin."""
+    init: Annotated[str, AfterValidator(_known_init)]
+    """How the adapters' weights begin: `default`, `gaussian`, `orthogonal`, `pissa`, `pissa_niter_N` or `olora`."""
+    rank_pattern: dict[Text, Count]
+    """Other ranks for some modules: the end of their names, or a regular expression for it, and the rank."""
+    alpha_pattern: dict[Text, Positive]
+    """Other alphas for some modules, likewise."""
 
     @field_validator("init")
     @classmethod

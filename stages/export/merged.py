@@ -3,10 +3,7 @@
 import json
 from pathlib import Path
 
-import torch
-from peft import PeftModel
-
-from stages.common.model import load_adapter, save_adapter
+from stages.common.model import load_adapter, save_adapter, scale_logits
 from stages.common.params import Params
 from stages.common.tokenizer import load_tokenizer
 
@@ -24,15 +21,3 @@ def save_torch(
     config = json.loads(config_path.read_text(encoding="utf-8"))
     kept = {key: value for key, value in config.items() if key not in ("is_local", "local_files_only")}
     config_path.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def scale_logits(model: PeftModel, num_labels: int, factor: float) -> None:
-    """Multiply the logits by `factor`, in the weights of the trained layer that gives them."""
-    layers = [
-        module
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear) and module.out_features == num_labels and "modules_to_save" in name
-    ]
-    with torch.no_grad():
-        for parameter in layers[-1].parameters():
-            parameter.mul_(factor)

@@ -16,8 +16,9 @@ from transformers.exporters import OnnxConfig, OnnxExporter
 from transformers.exporters.onnxruntime_fusions import fuse_for_onnxruntime
 
 from predict.classifier import MODELS
-from stages.common.attention import replace_attention
+from stages.common.attention import use_products
 from stages.common.first_position import skip_unread_positions
+from stages.common.model import keep_logits
 
 PROTOBUF_LIMIT = 2_000_000_000  # bytes that one ONNX file can hold, less some room; weights beyond go beside it
 
@@ -33,8 +34,9 @@ def save_onnx(folder: Path) -> None:
     fp32.parent.mkdir()
     model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True).eval()
     external = sum(weight.nbytes for weight in model.parameters()) > PROTOBUF_LIMIT
+    model.register_forward_hook(keep_logits)
     skip_unread_positions(model)
-    replace_attention(model, "product")
+    use_products(model)
     with quiet_export():
         program = trace(model)
         ClearMetadataAndDocStringPass()(program)  # it names files of this machine

@@ -13,18 +13,18 @@ from datasets import Dataset
 from peft import PeftModel
 from transformers import Trainer, TrainerCallback, TrainerState
 
-from stages.common.attention import replace_attention
+from stages.common.attention import use_products
+from stages.common.blocks import find_blocks
 from stages.common.class_weights import class_weights
 from stages.common.first_position import skip_unread_positions
 from stages.common.inference import longest_first
 from stages.common.memory import peak_memory_gib
-from stages.common.model import find_blocks
 from stages.common.outputs import write_json
 from stages.common.params import TrainParams
 from stages.common.splits import label_names
 from stages.train_lora import prefix
 from stages.train_lora.batches import Collator, LengthBatches
-from stages.train_lora.bfloat16 import bfloat16_base, use_bfloat16
+from stages.train_lora.bfloat16 import bfloat16_base, proven_dtype, use_bfloat16
 from stages.train_lora.callbacks import Checkpoints, StopWhenDiverged, early_stopping
 from stages.train_lora.checkpoints import last_checkpoint, say
 from stages.train_lora.evaluations import ValidationMetrics, best_evaluation
@@ -64,8 +64,8 @@ def fit(
     Raises:
         UserError: when training diverges, or `train.class_weights` doesn't name the classes.
     """
+    params = prepare_model(model, params)
     bfloat16 = use_bfloat16(params.dtype)
-    prepare_model(model, bfloat16)
     train, by_length = train.select(longest_first(train)), longest_first(validation)
     validation = validation.select(by_length)
     labels = np.asarray(train["label"])
@@ -95,18 +95,24 @@ def fit(
     return Fitted(trainer.state, best, logits, prefix_seconds, train_seconds)
 
 
-def prepare_model(model: PeftModel, bfloat16: bool) -> None:
-    """Put the model on the GPU, if there is one, and let it take the fast paths that change no result."""
+def prepare_model(model: PeftModel, params: TrainParams) -> TrainParams:
+    """Put the model on the GPU, if there is one, and let it take the fast paths that change no result.
+
+    Returns:
+        The params, with float32 where this model can't be trained in bfloat16.
+    """
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")  # TF32, where bfloat16 is not used
         model.cuda()
+    params = proven_dtype(model, params)
     skip_unread_positions(model)
     if model.device.type == "cpu":
         fuse_adapters(model)
-        if bfloat16:
-            replace_attention(model, "product")
+        if use_bfloat16(params.dtype):
+            use_products(model)
     # PyTorch's deterministic mode fills memory before it is written: a twentieth of a step, for nothing
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    return params
 
 
 def store_prefix(
@@ -126,9 +132,8 @@ def store_prefix(
     """
     limit = int(params.prefix_cache_gb * 1e9)
     plain, no_seconds = [split.with_format("numpy") for split in splits], [0.0 for _ in splits]
-    if not lowest or sum(prefix.prefix_bytes(split, model.config.hidden_size) for split in splits) > limit:
+    if not lowest or not prefix.can_store(model, (blocks := find_blocks(model)), lowest, splits, limit):
         return plain, no_seconds
-    _, blocks = find_blocks(model)
     rows, seconds = [], []
     with torch.autocast(model.device.type, torch.bfloat16, enabled=use_bfloat16(params.dtype)):
         for split in splits:

@@ -10,15 +10,46 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from peft.tuners.lora import Linear
+from peft.tuners.lora import Linear, LoraLayer
+
+from stages.common.probe import note, probe_batch, probing, reason, why_different
 
 
 def fuse_adapters(model: PeftModel) -> int:
-    """Let the adapted linear layers that can, those with neither dropout nor DoRA, run fused; return how many do."""
-    layers = [module for module in model.modules() if type(module) is Linear and can_fuse(module)]
+    """Let the adapted linear layers that can, those with neither dropout nor DoRA, run fused; return how many do.
+
+    Logits and gradients stay the same, which is checked on a probe; where they would differ, nothing is changed, and
+    that is said, as it is of layers that can't.
+    """
+    adapted = [module for module in model.modules() if isinstance(module, LoraLayer)]
+    layers = [module for module in adapted if type(module) is Linear and can_fuse(module)]
+    if len(layers) < len(adapted):
+        others = len(adapted) - len(layers)
+        note(f"{others} of {len(adapted)} adapters run as PEFT's own: with dropout, DoRA or no linear layer below")
+    if not layers:
+        return 0
+    batch = probe_batch(model)
+    expected = probe_gradient(model, batch)
     for layer in layers:
         layer.forward = partial(forward_fused, layer)
-    return len(layers)
+    try:
+        different = why_different(probe_gradient(model, batch), expected)
+    except Exception as error:  # whatever an architecture's own code raises
+        different = reason(error)
+    if different:
+        for layer in layers:
+            del layer.forward
+        note(f"adapters run as PEFT's own, not fused: {different}")
+    return 0 if different else len(layers)
+
+
+def probe_gradient(model: PeftModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the logits of a batch and the gradients of all that is trained, as one row of numbers."""
+    with probing(model):
+        logits = model(**batch).logits
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        gradients = torch.autograd.grad(logits.float().square().mean(), trained, allow_unused=True)
+    return torch.cat([logits.detach().flatten(), *(part.flatten() for part in gradients if part is not None)])
 
 
 def can_fuse(layer: Linear) -> bool:
@@ -57,7 +88,8 @@ class AdaptedLinear(torch.autograd.Function):
         output = torch.nn.functional.linear(inputs, weight, bias).addmm_(inner, b.T)
         ctx.save_for_backward(inputs, weight, a, b, inner)
         ctx.scaling, ctx.x_dtype = scaling, x.dtype
-        return output.unflatten(0, x.shape[:-1])
+        # a view would be refused by models that add to it in place, as Falcon's do
+        return torch.ops.aten._unsafe_view(output, (*x.shape[:-1], output.shape[-1]))
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:

@@ -9,7 +9,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,17 @@ from datasets import Dataset, Features, List, Value
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
+from stages.common.blocks import Blocks
 from stages.common.inference import pad_batch
 from stages.common.memory import give_back_freed_memory
 from stages.common.outputs import locked, remove, whole_output
+from stages.common.probe import note, probe_batch, probe_logits, probing, reason, text_config, why_not
 from stages.train_lora import bfloat16, cache, fused
 from stages.train_lora.bfloat16 import LENGTH_MULTIPLE
 
 BUILD_ROWS = 16  # texts in a batch while a prefix is built
 BYTES_PER_STATE, BYTES_PER_ID, BYTES_PER_ROW = 2, 4, 32  # float16, int32; a row's lengths, label and offsets
+HALF = 2e-2  # how far, relative and absolute, numbers kept in float16 may move the probe's logits
 CHUNK_BYTES = 16_000_000  # written at once: to open a file, memory is needed for each piece of it
 REMAP = 10  # batches
 RESERVED = "reserved"  # a file of the size that an entry will have
@@ -54,13 +57,45 @@ def prefix_bytes(split: Dataset, width: int) -> int:
     return int(np.sum(split["length"])) * (width * BYTES_PER_STATE + BYTES_PER_ID) + len(split) * BYTES_PER_ROW
 
 
+def can_store(model: PreTrainedModel, blocks: Blocks, cut: int, splits: Sequence[Dataset], limit_bytes: int) -> bool:
+    """Tell whether the prefix fits into the cache, and whether the model gives the same logits on it.
+
+    What doesn't hold is said.
+    """
+    needed = sum(prefix_bytes(split, text_config(model.config).hidden_size) for split in splits)
+    if needed > limit_bytes:
+        different: str | None = f"it takes {needed / 1e9:.3g} GB, and train.prefix_cache_gb is {limit_bytes / 1e9:g}"
+    elif not blocks.whole:
+        different = "its blocks take turns"
+    else:
+        different = why_not_on_prefix(model, blocks, cut)
+    if different:
+        note(f"the frozen blocks run in every epoch, their output is not stored: {different}")
+    return not different
+
+
+def why_not_on_prefix(model: PreTrainedModel, blocks: Blocks, cut: int) -> str | None:
+    """Return why the model does not give the same logits on a stored prefix, or None when it does."""
+    batch = probe_batch(model)
+    expected = probe_logits(model, batch)
+    try:
+        with probing(model):
+            states = states_before(model, blocks[cut], batch)
+            if states.shape[:2] != batch["input_ids"].shape:
+                return f"its states are {tuple(states.shape)}, not texts x tokens x width"
+            with replayed_prefix(model, blocks, cut):
+                return why_not(model, {**batch, "prefix": states.to(expected)}, expected, HALF)
+    except Exception as error:  # whatever an architecture's own code raises
+        return reason(error)
+
+
 class NoRoom(Exception):
     """The cache is full of what other runs are reading."""
 
 
 @contextmanager
 def with_prefix(
-    model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int, split: Dataset, digest: str, limit_bytes: int
+    model: PreTrainedModel, blocks: Blocks, cut: int, split: Dataset, digest: str, limit_bytes: int
 ) -> Iterator["PrefixRows"]:
     """Give the rows of `split`, each with `prefix`, what enters block `cut`: float16, length x width numbers.
 
@@ -81,7 +116,7 @@ def with_prefix(
             if not entry.exists():
                 with whole_output(entry) as folder:
                     folder.mkdir()
-                    reserve(folder, prefix_bytes(split, model.config.hidden_size), limit_bytes)
+                    reserve(folder, prefix_bytes(split, text_config(model.config).hidden_size), limit_bytes)
                     build(model, blocks, cut, split, folder / "prefix.arrow")
                     (folder / RESERVED).unlink()
                     cache.seal(folder)
@@ -159,7 +194,7 @@ def compute_dtype(model: PreTrainedModel) -> str:
     return f"{device} {dtype}"
 
 
-def build(model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int, split: Dataset, path: Path) -> None:
+def build(model: PreTrainedModel, blocks: Blocks, cut: int, split: Dataset, path: Path) -> None:
     """Write the rows of `split`, each with what enters block `cut`; sorted by length, they need little padding."""
     schema = Features({**split.features, "prefix": List(Value("float16"))}).arrow_schema
     multiple = LENGTH_MULTIPLE if torch.is_autocast_enabled(model.device.type) else 1
@@ -211,9 +246,14 @@ class _Replayed(torch.nn.Module):
         super().__init__()
         self.states: torch.Tensor | None = None
         self.rest = rest
-        for name in ("attention_type", "is_sliding", "layer_type"):  # what some models ask a block for
-            if hasattr(block, name):
-                setattr(self, name, getattr(block, name))
+        self.asked = [block]  # in a list: not as a part of this module
+
+    def __getattr__(self, name: str) -> Any:
+        """Answer what some models ask a block for, such as its kind of attention, as the block would."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.__dict__["asked"][0], name)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         states = first_argument(args, kwargs) if self.states is None else self.states
@@ -221,7 +261,7 @@ class _Replayed(torch.nn.Module):
 
 
 @contextmanager
-def replayed_prefix(model: PreTrainedModel, blocks: torch.nn.ModuleList, cut: int) -> Iterator[None]:
+def replayed_prefix(model: PreTrainedModel, blocks: Blocks, cut: int) -> Iterator[None]:
     """Let `model` take `prefix`, float (batch, length, width), beside its usual inputs, and start at block `cut`.
 
     Embeddings, masks and positions are still made from the usual inputs: they cost next to nothing, and so the
@@ -250,8 +290,6 @@ def beside_states(model: PreTrainedModel, block: torch.nn.Module) -> tuple[None,
     """Return None where the architecture's blocks give bare states, else what must stand after them in a tuple."""
     outputs: list[Any] = []
     hook = block.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
-    ids = torch.ones((1, 2), dtype=torch.int64, device=next(model.parameters()).device)
-    with torch.inference_mode():
-        model(input_ids=ids, attention_mask=torch.ones_like(ids))
+    probe_logits(model, probe_batch(model))
     hook.remove()
     return (None,) * (len(outputs[0]) - 1) if isinstance(outputs[0], tuple) else None

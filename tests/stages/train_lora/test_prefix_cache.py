@@ -11,8 +11,9 @@ import torch
 from datasets import Dataset
 from tiny import PARAMS, REPOSITORY
 
+from stages.common.blocks import find_blocks
 from stages.common.inference import longest_first
-from stages.common.model import find_blocks, load_base
+from stages.common.model import load_base
 from stages.common.outputs import whole_output
 from stages.common.params import load_params
 from stages.common.splits import token_features
@@ -39,7 +40,7 @@ def store(base_model: Path, digest: str, limit_bytes: int, reads: int = 1) -> li
     """Store a prefix and read all of it, several times; return it."""
     base, head = load_base(base_model, LABELS)
     model, lowest = add_adapters(base, load_params(PARAMS).lora.model_copy(update={"layers": 1}), head)
-    _, blocks = find_blocks(model)
+    blocks = find_blocks(model)
     with prefix.with_prefix(model.eval(), blocks, lowest, rows(), digest, limit_bytes) as stored:
         for _ in range(reads):
             found = [stored[row]["prefix"].tolist() for row in range(len(stored))]

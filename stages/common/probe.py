@@ -1,0 +1,99 @@
+"""Ask the model at hand: does a short cut give it the same logits?"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from transformers import PreTrainedConfig, PreTrainedModel
+
+LENGTHS = (48, 31, 9)  # tokens of the probe's rows: beyond local windows of tiny models, and padded
+PROBE_IDS = 1000  # token ids that the rows are drawn from
+TOLERANCE = 1e-4  # relative and absolute
+
+
+def note(message: str) -> None:
+    """Say on the screen what is left out, and why."""
+    print(f"note: {message}", file=sys.stderr)
+
+
+def text_config(config: PreTrainedConfig) -> PreTrainedConfig:
+    """Return the part of a configuration that describes the text model: of one that also sees images, say."""
+    try:
+        return config.get_text_config()
+    except ValueError:  # several
+        return config
+
+
+def probe_batch(model: PreTrainedModel, lengths: Sequence[int] = LENGTHS) -> dict[str, torch.Tensor]:
+    """Return input_ids and attention_mask, int64 (rows, longest): random ids, the same in every run.
+
+    Each row begins and ends as the configuration says that texts do, and is padded right.
+    """
+    config = text_config(model.config)
+    vocabulary = model.get_input_embeddings().weight.shape[0]
+    special = {name: token_id(config, name, vocabulary) for name in ("bos", "cls", "eos", "sep", "pad", "mask", "unk")}
+    ordinary = torch.tensor([token for token in range(min(vocabulary, PROBE_IDS)) if token not in special.values()])
+    first = special["bos"] if special["cls"] is None else special["cls"]
+    last = special["sep"] if special["eos"] is None else special["eos"]
+    positions = getattr(config, "max_position_embeddings", None) or 0
+    longest = min(max(lengths), positions - 8) if positions > 8 else max(lengths)
+    random = torch.Generator().manual_seed(0)
+    ids = torch.full((len(lengths), longest), special["pad"] or 0)
+    mask = torch.zeros_like(ids)
+    for row, length in enumerate(min(length, longest) for length in lengths):
+        ids[row, :length] = ordinary[torch.randint(len(ordinary), (length,), generator=random)]
+        ids[row, 0] = ids[row, 0] if first is None else first
+        ids[row, length - 1] = ids[row, length - 1] if last is None else last
+        mask[row, :length] = 1
+    device = next(model.parameters()).device
+    return {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+
+
+def token_id(config: PreTrainedConfig, name: str, vocabulary: int) -> int | None:
+    """Return the id of a special token, if the configuration names one that there is."""
+    value = getattr(config, f"{name}_token_id", None)
+    value = value[0] if isinstance(value, list) else value
+    return value if isinstance(value, int) and 0 <= value < vocabulary else None
+
+
+@contextmanager
+def probing(model: torch.nn.Module) -> Iterator[None]:
+    """Switch dropout off, and leave the model and the random numbers as they were."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def probe_logits(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the logits of a batch, float32 (rows, classes)."""
+    with probing(model), torch.no_grad():  # not inference mode: what a model keeps for later must take gradients
+        return model(**batch).logits.float()
+
+
+def why_not(
+    model: PreTrainedModel, batch: dict[str, torch.Tensor], expected: torch.Tensor, tolerance: float = TOLERANCE
+) -> str | None:
+    """Return why the model does not give the expected logits, or None when it does."""
+    try:
+        return why_different(probe_logits(model, batch), expected, tolerance)
+    except Exception as error:  # whatever an architecture's own code raises
+        return reason(error)
+
+
+def why_different(found: torch.Tensor, expected: torch.Tensor, tolerance: float = TOLERANCE) -> str | None:
+    """Return by how much two tensors differ, or None when that is within the tolerance."""
+    if found.shape != expected.shape:
+        return f"the logits would be {tuple(found.shape)} numbers instead of {tuple(expected.shape)}"
+    if torch.allclose(found, expected, rtol=tolerance, atol=tolerance):
+        return None
+    return f"it would change results by {(found - expected).abs().max().item():.2g}"
+
+
+def reason(error: Exception) -> str:
+    """Return an error as one short line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
