@@ -99,7 +99,8 @@ def small_project(folder: Path) -> Clone:
         }
         for name, before in (("lora", []), ("evaluate", ["lora.txt"]))
     }
-    YAML().dump({"stages": stages}, folder / "dvc.yaml")
+    model = {"text-classifier": {"path": "evaluate.txt", "type": "model"}}
+    YAML().dump({"stages": stages, "artifacts": model}, folder / "dvc.yaml")
     (folder / "stage.py").write_text(SMALL_STAGE)
     (folder / "params.yaml").write_text(SMALL_PARAMS)
     clone.run("dvc", "repro", "--quiet")
