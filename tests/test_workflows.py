@@ -101,7 +101,7 @@ def test_an_experiment_reruns_training_and_what_follows_only(clone: Clone) -> No
 
 def test_a_queue_of_experiments(clone: Clone) -> None:
     clone.run("dvc", "exp", "run", "-S", "evaluate.batch_size=4,8", "--queue")
-    clone.run("dvc", "queue", "start", "--jobs", "1")
+    clone.run("dvc", "queue", "start", "--jobs", "2")
     wait_for_queue(clone)
     shown = pd.read_csv(io.StringIO(clone.run("dvc", "exp", "show", "--csv", "--no-pager")))
     finished = shown[shown["evaluate.batch_size"].isin([4, 8])]
