@@ -47,9 +47,10 @@ docs: setup ## Write the pages of docs/ that are made from the code
 	PYTHONPATH=tests python -m bad_inputs > docs/bad_inputs.md
 
 remote: setup ## Keep the team's data and models at URL: a folder, ssh://HOST/FOLDER or s3://BUCKET/FOLDER
-	@test -n "$(URL)" || { echo "error: where to? For example: make remote URL=s3://BUCKET/FOLDER"; exit 1; }
-	$(if $(filter s3://% ssh://%,$(URL)),$(PIP) install --quiet "dvc[$(firstword $(subst :, ,$(URL)))]" -c requirements-dev.txt)
-	dvc remote add --force --default storage "$(URL)"
+	@url='$(URL)'; test -n "$$url" || url=$$(dvc config remote.storage.url 2> /dev/null) || \
+		{ echo "error: where to? For example: make remote URL=s3://BUCKET/FOLDER"; exit 1; }; \
+	case "$$url" in s3://*|ssh://*) $(PIP) install --quiet "dvc[$${url%%:*}]" -c requirements-dev.txt;; esac; \
+	test -z '$(URL)' || dvc remote add --force --default storage "$$url"
 
 merge: setup ## Merge BRANCH, and make the results of both; without BRANCH, go on with a merge in conflict
 	python -m sharing.merge $(BRANCH)

@@ -23,6 +23,7 @@ def hand_over(ann: Clone, team: Team) -> None:
     hers, his = tutorial(EXPERIMENT, RANK)
     follow(ann, hers)
     ben = team.joins("ben")
+    ben.run("make", "remote")  # installs what the remote needs, which is here already
     assert "rank-4" in follow(ben, his)
     assert ben.run("dvc", "repro").count("didn't change, skipping") == 6
     assert ben.read("metrics/evaluate.json") == ann.read("metrics/evaluate.json")
