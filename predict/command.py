@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from predict.errors import PredictError
 from predict.readers import FORMATS, open_sources
-from predict.rows import Columns, Source, one_line
+from predict.rows import SURROGATE, Columns, Source, one_line
 from predict.writers import DECIMALS
 
 if TYPE_CHECKING:
@@ -108,11 +108,11 @@ def default_folder() -> Path:
 
 def predict_texts(chosen: argparse.Namespace) -> int:
     """Print the label and probability of each text on a line."""
+    if any(map(SURROGATE.search, chosen.texts)):
+        raise PredictError("a text is not UTF-8")
     classifier = load_classifier(chosen)
     try:
         probabilities = classifier.probabilities(chosen.texts)
-    except UnicodeEncodeError as error:
-        raise PredictError("a text is not UTF-8") from error
     except ValueError as error:
         raise PredictError(str(error)) from error
     names = Columns(top=chosen.top_k).added[:-1]

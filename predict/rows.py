@@ -71,6 +71,8 @@ class Source:
         """Make a row of its fields, with an error where it has none yet and its text can't be used."""
         text = fields.get(self.columns.text)
         error = error or self.mistake_in(text)
+        if isinstance(text, str) and len(text) > RECORD_SIZE:
+            fields[self.columns.text] = text[:SHOWN]
         place, end = f"{self.name}:{number}", self.offset + position
         return Row(place, fields, "" if error else str(text), error, size, end, block=self)
 

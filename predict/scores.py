@@ -113,9 +113,10 @@ def f1_of(hits: np.ndarray, true: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 
 
 def macro_f1(confusion: np.ndarray) -> np.ndarray:
-    """Return the mean F1 of the labels for each confusion, (..., labels, labels) to (...)."""
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    return f1_of(hits, confusion.sum(axis=-1), confusion.sum(axis=-2)).mean(axis=-1)
+    """Return the mean F1 of the labels that have a row, for each confusion, (..., labels, labels) to (...)."""
+    true, chosen = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    each = f1_of(np.diagonal(confusion, axis1=-2, axis2=-1), true, chosen)
+    return (each * (true > 0)).sum(axis=-1) / (true > 0).sum(axis=-1)
 
 
 def bootstrap_macro_f1(confusion: np.ndarray) -> np.ndarray:

@@ -172,13 +172,22 @@ def stop_after_a_chunk(process: subprocess.Popen[bytes], output: Path, number: i
     return process.communicate()[1].decode()
 
 
-def peak_memory(process: subprocess.Popen[bytes]) -> int:
-    """Return the peak memory of a process in KiB when it has ended."""
-    assert process.stdout
-    process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    assert status == 0
-    return usage.ru_maxrss
+LAUNCHER = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=sys.stderr)
+_, status, usage = os.wait4(process.pid, 0)
+print(usage.ru_maxrss)
+sys.exit(status != 0)
+"""
+
+
+def peak_memory(program: Runner, *arguments: object) -> float:
+    """Run the program and return its peak memory in GiB. A small process starts it: the peak of a process is at least
+    what its parent takes when it is started."""
+    command = [sys.executable, "-c", LAUNCHER, *program.command(*arguments)]
+    done = subprocess.run(command, cwd=program.exported, env=program.environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return int(done.stdout) / 2**20
 
 
 @pytest.fixture(scope="session")

@@ -5,16 +5,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import termios
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from exported import (
-    LABELS,
-    Runner,
-    write_long,
-)
+from exported import LABELS, Runner, read_rows, write_long
 
 from predict.classifier import Classifier
 
@@ -125,3 +123,85 @@ def test_what_cannot_be_used_is_one_line(
     assert errors.startswith(f"error: {message}")
     assert errors.count("\n") == 1
     assert [path for path in sorted(tmp_path.rglob("*")) if "__pycache__" not in str(path)] == before
+
+
+def test_the_likeliest_labels(predict: Runner, exported: Path, tmp_path: Path) -> None:
+    probabilities = Classifier(exported, threads=1).probabilities(["a good film"])[0]
+    order = np.argsort(-probabilities)
+    output, _ = predict("--top-k", 2, "a good film")
+    best, second = order[:2]
+    assert output == f"{LABELS[best]}\t{probabilities[best]:.4f}\t{LABELS[second]}\t{probabilities[second]:.4f}\n"
+    assert json.loads(predict("--top-k", 3, "--json", "a good film")[0])["predicted_label_3"] == LABELS[order[2]]
+    (tmp_path / "in.csv").write_text("text\na good film\n\n")
+    predict("--top-k", 3, "--input", tmp_path / "in.csv", "--output", tmp_path / "out.parquet")
+    (row,) = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    names = ["", "_2", "_3"]
+    assert [row[f"predicted_label{name}"] for name in names] == [LABELS[number] for number in order]
+    found = [row[f"predicted_probability{name}"] for name in names]
+    assert found == pytest.approx([probabilities[number] for number in order], abs=1e-6)
+    assert list(row)[-1] == "error"
+
+
+def test_exit_status_says_when_rows_failed(predict: Runner, tmp_path: Path) -> None:
+    (tmp_path / "some.txt").write_text("good\n\n")
+    (tmp_path / "all.txt").write_text("\n\n")
+    (tmp_path / "none.txt").write_text("")
+    predict("--input", tmp_path / "some.txt", tmp_path / "all.txt", status=0)
+    predict("--input", tmp_path / "some.txt", "--fail-on-error", status=3)
+    predict("--input", tmp_path / "all.txt", status=3)
+    predict("--input", tmp_path / "none.txt", "--fail-on-error", status=0)
+
+
+def test_an_output_that_is_a_link_stays_one(predict: Runner, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("good\n")
+    (tmp_path / "elsewhere").mkdir()
+    link, target = tmp_path / "out.jsonl", tmp_path / "elsewhere/there.jsonl"
+    link.symlink_to(target)
+    for _ in range(2):  # the target is not there at first
+        predict("--input", tmp_path / "in.txt", "--output", link)
+        assert link.is_symlink()
+        assert len(read_rows(target)) == 1
+    assert [path.name for path in target.parent.iterdir()] == ["there.jsonl"]
+
+
+def test_any_terminal_shows_any_text(predict: Runner, exported: Path) -> None:
+    narrow = Runner(exported, {**predict.environment, "PYTHONIOENCODING": "ascii"})
+    assert json.loads(narrow("--json", "naïve 🎬")[0])["text"] == "naïve 🎬"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["\udcff"], ["--input", "\udcff.csv"], ["--text-column", "\udcff", "--input", "in.csv"]]
+)
+def test_an_argument_that_is_not_utf8_is_one_line(predict: Runner, tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "in.csv").write_text("text\ngood\n")
+    program = Runner(tmp_path, predict.environment)
+    shutil.copytree(predict.exported / "predict", tmp_path / "predict", ignore=shutil.ignore_patterns("__pycache__"))
+    _, errors = program("--model", predict.exported, *arguments, status=1)
+    assert errors.startswith("error: ")
+    assert errors.count("\n") == 1
+
+
+def test_an_older_python_is_told(exported: Path) -> None:
+    program = "import runpy, sys; sys.version_info = (3, 10, 1); runpy.run_module('predict', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", program], cwd=exported, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: predict needs Python 3.11 or newer, and this is 3.10\n")
+
+
+def test_what_is_missing_is_named(exported: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "tokenizers.py").write_text("raise ImportError('no such module')")
+    path = f"{tmp_path}{os.pathsep}{environment['PYTHONPATH']}"
+    _, errors = Runner(exported, {**environment, "PYTHONPATH": path})("good", status=1)
+    assert errors.startswith("error: predict needs onnxruntime and tokenizers: pip install")
+    assert errors.count("\n") == 1
+
+
+def test_cells_for_spreadsheets(predict: Runner, tmp_path: Path) -> None:
+    texts = ["=1+1", "+good", "-good", "@good", "good", "-1.5", "\tgood"]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": text, "=x": 1}) + "\n" for text in texts))
+    command = ("--input", tmp_path / "in.jsonl", "--output", tmp_path / "out.csv")
+    predict(*command)
+    assert [row["text"] for row in read_rows(tmp_path / "out.csv")] == texts
+    predict(*command, "--spreadsheet")
+    rows = read_rows(tmp_path / "out.csv")
+    assert [row["text"] for row in rows] == ["'=1+1", "'+good", "'-good", "'@good", "good", "-1.5", "'\tgood"]
+    assert "'=x" in rows[0]

@@ -79,11 +79,13 @@ def test_rows_that_were_not_wholly_written_are_written_again(predict: Runner, tm
     assert output.read_bytes() == expected
 
 
+def heed_ctrl_c() -> None:
+    """Heed it as a shell's children do, but for those in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_says_how_to_go_on(predict: Runner, tmp_path: Path) -> None:
     source, output = write_long(tmp_path / "in.csv", 2000), tmp_path / "out.jsonl"
-
-    def heed_ctrl_c() -> None:  # what a shell starts in the background ignores it, and so do its children
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     process = predict.start("--input", source, "--output", output, preexec_fn=heed_ctrl_c)
     errors = stop_after_a_chunk(process, output, signal.SIGINT)
@@ -121,3 +123,20 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_afterwards(predict: Runner,
     _, errors = predict("--input", source, "--output", output)
     assert "going on after row" in errors
     assert [row["id"] for row in read_rows(output)] == [str(number) for number in range(2000)]
+
+
+@pytest.mark.parametrize("count", [5, pytest.param(60, marks=pytest.mark.nightly)])
+def test_ctrl_c_at_any_moment_is_one_line(predict: Runner, tmp_path: Path, count: int) -> None:
+    source, output = write_long(tmp_path / "in.csv", 500), tmp_path / "out.jsonl"
+    started = time.monotonic()
+    predict("--input", source, "--output", output)
+    whole = time.monotonic() - started
+    for number in range(count):
+        process = predict.start("--input", source, "--output", output, preexec_fn=heed_ctrl_c)
+        time.sleep(0.15 + whole * number / count)  # before, Python itself isn't up
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate()[1].decode()
+        assert "Traceback" not in errors
+        assert "Exception" not in errors
+        assert process.returncode in (0, 130)
+        assert process.returncode == 0 or errors.splitlines()[-1].startswith("interrupted")

@@ -93,7 +93,6 @@ CASES = [
         "--input in.csv --label-column stars",
     ),
     case("empty-text", "an empty text", nothing, "text 1 of 1 is empty", "''"),
-    case("long-number", "a text of an entity of 5,000 digits", nothing, "text 1 of 1 is empty", f"'&#{'1' * 5000};'"),
     case(
         "no-fields",
         "jsonl without a text",
