@@ -29,7 +29,7 @@ from stages.evaluate.baseline import linear_baseline
 from stages.evaluate.behaviour import failure_rates, judge_behaviour, read_suite
 from stages.evaluate.label_errors import label_errors
 from stages.evaluate.plots import write_plots
-from stages.evaluate.predictions import class_table, confident_mistakes, write_predictions
+from stages.evaluate.predictions import class_table, confident_mistakes, for_people, write_predictions
 from stages.evaluate.slices import check_columns, slice_table
 from stages.evaluate.texts import text_predictor
 
@@ -83,9 +83,10 @@ def main() -> None:
     }
     with whole_output(paths["evaluation"]) as folder:
         write_predictions(folder / "predictions.csv", test, labels, probabilities, clusters)
-        write_table(folder / "confident_mistakes.csv", confident_mistakes(test, labels, probabilities))
-        write_table(folder / "classes.csv", class_table(truth, probabilities, labels))
-        write_table(folder / "label_errors.csv", pd.concat(suspects, names=["split"]).reset_index("split"))
+        write_table(folder / "confident_mistakes.csv", for_people(confident_mistakes(test, labels, probabilities)))
+        write_table(folder / "classes.csv", for_people(class_table(truth, probabilities, labels)))
+        errors = pd.concat(suspects, names=["split"]).reset_index("split")
+        write_table(folder / "label_errors.csv", for_people(errors))
         if behaviour is not None:
             scores["behaviour"] = failure_rates(behaviour)
             write_table(folder / "behaviour_failures.csv", behaviour[behaviour["failed"]].drop(columns="failed"))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
+from predict.spreadsheet import safe_cell
 from scoring.clusters import Clusters
 from stages.common.outputs import whole_output
 
@@ -49,3 +50,9 @@ def class_table(truth: np.ndarray, probabilities: np.ndarray, labels: list[str])
         truth, probabilities.argmax(axis=1), labels=range(len(labels)), zero_division=0
     )
     return pd.DataFrame({"label": labels, "n": rows, "precision": precision, "recall": recall, "f1": f1})
+
+
+def for_people(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table to be opened in a spreadsheet, which takes none of its cells or headers for a formula."""
+    safe = table.map(lambda value: safe_cell(value) if isinstance(value, str) else value)
+    return safe.rename(columns=lambda name: safe_cell(str(name)))

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from ruamel.yaml import YAML
-from transformers import pipeline
 
 from stages.common.decisive import decisive
 from stages.common.params import Params
+from stages.export.examples import classify_examples
+from stages.export.markdown import code_block, code_span, escape
 
-EXAMPLES = ("This movie was fantastic, I loved it!", "The movie was boring and too long.")
 CARD_SCORES = ("accuracy", "precision", "recall", "f1", "f1_macro", "mcc", "roc_auc", "log_loss")
 LABELS_NAMED = 20
 
@@ -20,8 +20,7 @@ def write_card(folder: Path, params: Params, labels: list[str], temperature: flo
     """Write README.md: metadata for the Hub, the data, params and scores behind the model, its limits, examples."""
     scores = json.loads(paths["evaluate.json"].read_text())
     data = json.loads(paths["data.json"].read_text())
-    classify = pipeline("text-classification", model=str(folder), device="cpu")
-    examples = [(text, classify(text)[0]) for text in EXAMPLES]
+    examples = classify_examples(folder, paths["prepared"] / "test.parquet", labels, params.tokenize.max_length)
     metadata = ModelCardData(
         library_name="transformers",
         pipeline_tag="text-classification",
@@ -34,9 +33,8 @@ def write_card(folder: Path, params: Params, labels: list[str], temperature: flo
             if name in scores
         ],
     )
-    card = ModelCard(
-        f"---\n{metadata.to_yaml()}\n---\n\n{card_text(params, labels, temperature, scores, data, examples)}"
-    )
+    text = card_text(params, labels, temperature, scores, data, examples, has_program=(folder / "predict").is_dir())
+    card = ModelCard(f"---\n{metadata.to_yaml()}\n---\n\n{text}")
     card.save(folder / "README.md")
 
 
@@ -45,69 +43,106 @@ def hub_name(reference: str) -> str | None:
     return reference.removeprefix("hub:").partition("@")[0] if reference.startswith("hub:") else None
 
 
-def card_text(params: Params, labels: list[str], temperature: float, scores: dict, data: dict, examples: list) -> str:
-    table = "\n".join(
-        f"| {name} | {scores[name]} | {scores[f'{name}_ci95_low']} to {scores[f'{name}_ci95_high']} "
-        f"| {scores['baseline'][name]} |"
-        for name in CARD_SCORES
-        if name in scores
-    )
-    used = {"data": params.data, "tokenize": params.tokenize, "lora": params.lora, "train": params.train}
-    said = "\n".join(f"| {text} | {answer['label']} | {answer['score']:.2f} |" for text, answer in examples)
-    named = ", ".join(labels[:LABELS_NAMED]) + (", …" if len(labels) > LABELS_NAMED else "")
-    rows = data["rows"]
-    return f"""# LoRA text classifier
-
-Gives a text one of {len(labels)} labels: {named}. The base model is `{params.model.base}`;
-LoRA adapters and the head were trained, the rest stayed frozen, and the adapters were then added to the weights. The
-adapter by itself is in `adapter/`, for PEFT. The logits of all forms are calibrated: they are those of training divided
-by a temperature of {temperature}, which was fitted on the validation split.
-
-With `pip install onnxruntime tokenizers`, in this folder:
+PROGRAM = """With `pip install onnxruntime tokenizers`, in this folder:
 
 ```console
 python -m predict "a text"
 python -m predict --input texts.csv --output labels.csv
+python -m predict --input labelled.csv --label-column label
 ```
 
-Or with `transformers`:
+It checks the manifest and the files that it loads against their SHA-256 each time, and cuts texts as in training. It
+uses 8-bit weights unless told otherwise (`--precision fp32`): a few decisions differ.
+
+Or with"""
+
+
+def card_text(
+    params: Params, labels: list[str], temperature: float, scores: dict, data: dict, examples: list, has_program: bool
+) -> str:
+    named = ", ".join(map(escape, labels[:LABELS_NAMED])) + (", …" if len(labels) > LABELS_NAMED else "")
+    source = params.data.source
+    sources = ", ".join(map(code_span, [source] if isinstance(source, str) else map(str, source)))
+    max_length, rows = params.tokenize.max_length, data["rows"]
+    return f"""# LoRA text classifier
+
+Gives a text one of {len(labels)} labels: {named}. The base model is {code_span(params.model.base)};
+LoRA adapters and the head were trained, the rest stayed frozen, and the adapters were then added to the weights. The
+logits of all forms are calibrated: they are those of training divided by a temperature of {temperature}, which was
+fitted on the validation split.
+
+{PROGRAM if has_program else "With"} `transformers`:
 
 ```python
 from transformers import pipeline
 
-classify = pipeline("text-classification", model="FOLDER", truncation=True, max_length={params.tokenize.max_length})
+classify = pipeline("text-classification", model="FOLDER", truncation=True, max_length={max_length})
 ```
+
+The adapter by itself is in `adapter/`. {adapter_text(params.model.base, len(labels))}
 
 ## Data
 
-`{params.data.source}`: {rows["train"]["all"]:,} texts to train, {rows["validation"]["all"]:,} to choose the best
+{sources}: {rows["train"]["all"]:,} texts to train, {rows["validation"]["all"]:,} to choose the best
 evaluation, {rows["test"]["all"]:,} to test; duplicates, near ones too, were removed before the split.
 
 ## Scores on the test split
 
-| score | this model | 95 % interval | TF-IDF and logistic regression, trained on the same texts |
-| --- | --- | --- | --- |
-{table}
+{score_table(scores)}
 
 ## Examples
 
-| text | label | probability |
-| --- | --- | --- |
-{said}
+The shortest text of each label in the test split:
+
+| text | label | the model says | probability |
+| --- | --- | --- | --- |
+{chr(10).join(map(example_row, examples))}
 
 ## Limits
 
 - It knows texts like those it was trained on; on others the scores above say nothing.
-- It reads {params.tokenize.max_length} tokens. `predict` cuts longer texts as in training,
-  by `{params.tokenize.truncation}`; the pipeline above keeps their start.
-- `predict` uses 8-bit weights unless told otherwise (`--precision fp32`): a few decisions differ.
+- It reads {max_length} tokens. Of longer texts training kept the {code_span(params.tokenize.truncation)};
+  the pipeline above keeps the start.
 - It always answers with one of its labels, also where none fits, and may repeat the bias of its base model and data.
 
 ## Params
 
-```yaml
-{as_yaml({name: decisive(section) for name, section in used.items()})}```
+{code_block(as_yaml(used_params(params)), "yaml")}
 """
+
+
+def adapter_text(base: str, num_labels: int) -> str:
+    """Say how PEFT loads the adapter: it is given the base model, whose name it can find only on the Hub."""
+    if base.startswith("package:"):
+        package, _, path = base.removeprefix("package:").partition("/")
+        where = f'`importlib.resources.files("{package}") / "{path}"` of the Python package {escape(package)}'
+    else:
+        where = code_span(hub_name(base) or base)
+    return (
+        "PEFT puts it on the base model: `PeftModel.from_pretrained(AutoModelForSequenceClassification.from_pretrained("
+        f'BASE, num_labels={num_labels}), "FOLDER/adapter")`, where BASE is {where}.'
+    )
+
+
+def score_table(scores: dict) -> str:
+    rows = [
+        f"| {name} | {scores[name]} | {scores[f'{name}_ci95_low']} to {scores[f'{name}_ci95_high']} "
+        f"| {scores['baseline'][name]} |"
+        for name in CARD_SCORES
+        if name in scores
+    ]
+    head = "| score | this model | 95 % interval | TF-IDF and logistic regression, trained on the same texts |"
+    return "\n".join([head, "| --- | --- | --- | --- |", *rows])
+
+
+def example_row(example: dict) -> str:
+    texts = " | ".join(escape(example[name]) for name in ("text", "label", "given"))
+    return f"| {texts} | {example['probability']:.2f} |"
+
+
+def used_params(params: Params) -> dict:
+    used = {"data": params.data, "tokenize": params.tokenize, "lora": params.lora, "train": params.train}
+    return {name: decisive(section) for name, section in used.items()}
 
 
 def as_yaml(content: dict) -> str:
