@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,11 +15,15 @@ from tiny import REPOSITORY, Clone
 
 ALL = [case for _, cases in areas().values() for case in cases]
 SAMPLE = ALL[::12]  # also run as users run them
+SHARES = 4  # of the table: each commit runs the next one in `make test`, and `make nightly` runs all
 
 
 def parameters(cases: list[Case]) -> list:
-    marked = [(case, [pytest.mark.nightly] if case.nightly else []) for case in cases]
-    return [pytest.param(case, id=case.name, marks=marks) for case, marks in marked]
+    count = subprocess.run(["git", "rev-list", "--count", "HEAD"], cwd=REPOSITORY, check=True, stdout=subprocess.PIPE)
+    share = int(count.stdout) % SHARES
+    later = [case.nightly or number % SHARES != share for number, case in enumerate(cases)]
+    marks = [[pytest.mark.nightly] if late else [] for late in later]
+    return [pytest.param(case, id=case.name, marks=mark) for case, mark in zip(cases, marks, strict=True)]
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 
+from tqdm import tqdm
+
 from stages.common.parent import end_with_parent
 
 NO_ROOM = re.compile(  # as the operating system says it, or through Rust (safetensors), or torch.save and numpy
@@ -20,7 +22,7 @@ NO_ROOM = re.compile(  # as the operating system says it, or through Rust (safet
 )
 NO_MEMORY = re.compile(
     r"[Cc]annot allocate memory|can't allocate memory|[Nn]ot enough memory|bad_alloc|[Oo]ut of memory|"
-    r"[Uu]nable to allocate|[Ff]ailed to allocate|can't start new thread"
+    r"[Uu]nable to allocate|[Ff]ailed to allocate|can't start new thread|failed to map segment"
 )
 ROOM, MEMORY = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT), (errno.ENOMEM,)
 MACHINE = (
@@ -54,6 +56,7 @@ def run_stage(main: Callable[[], None]) -> None:
     """Run a stage's `main`; give what the user can mend one line, and exit with status 1 (130 for Ctrl-C)."""
     end_with_parent()
     warnings.simplefilter("ignore", FutureWarning)  # libraries' notes to one another
+    tqdm.monitor_interval = 0  # a thread of its own: if there is no memory for it, Python waits for it for ever
     if len(sys.argv) > 1:
         sys.exit(f"error: a stage takes no arguments, but what params.yaml says; however: {' '.join(sys.argv[1:])}")
     try:

@@ -93,7 +93,7 @@ def describe(error: ValidationError, content: Mapping, known: list[str]) -> list
             rule = f"missing {'key' if '.' in name else 'section'}, add it"
         else:
             rule = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-            rule = "a section with keys" if item["type"] in ("model_type", "dict_type") and name in known else rule
+            rule = "a section with keys" if item["type"] == "model_type" else rule
             found[name] = f"; however: {short.repr(value)}"
         if rule not in allowed.setdefault(name, []):
             allowed[name].append(rule)

@@ -13,7 +13,8 @@ Each file of `cases/` is an area with a list `CASES`. To add a case, append to i
 `tests/test_bad_inputs.py` runs the real command in that folder and asserts the exit status, that nothing but these
 lines follows `error:`, that there is no traceback, that it ends within `seconds`, and that no file has changed.
 Most cases run in a fork of a process that has the libraries loaded, as `__main__`; `fresh` starts Python anew, which
-takes seconds: for what must be known before imports. `nightly` leaves a case to `make nightly`.
+takes seconds: for what must be known before imports. `make test` runs a fourth of the table, another at each commit,
+`make nightly` all of it. `nightly` leaves a slow case to the latter. All: `pytest -m "" tests/test_bad_inputs.py`.
 
 `make docs` writes docs/bad_inputs.md from the table.
 """

@@ -14,8 +14,8 @@ def page() -> str:
         "# What can be wrong, and what is said about it",
         "",
         f"Made by `make docs` from the {count} cases in `tests/bad_inputs/cases`. `make nightly` runs each of them,",
-        "`make test` all but the slow ones. In each, the command prints the line at the right after `error:`, with no",
-        "traceback and within ten seconds, exits with a status that is not 0, and leaves every file as it was.",
+        "`make test` a fourth, another at each commit. In each the command prints what is on the right after `error:`,",
+        "with no traceback and within ten seconds, exits with a status that is not 0, and leaves every file as it was.",
         "`…` stands for any text.",
     ]
     for title, cases in tables.values():

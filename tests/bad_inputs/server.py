@@ -16,19 +16,24 @@ import tempfile
 import time
 from typing import Any
 
-LIBRARIES = [
-    *("numpy", "pandas", "pyarrow.parquet", "scipy.sparse.csgraph", "sklearn.linear_model", "sklearn.pipeline"),
-    *("sklearn.feature_extraction.text", "torch", "transformers", "transformers.models.bert.modeling_bert", "peft"),
-    *("datasets", "safetensors.numpy", "pydantic", "ruamel.yaml", "onnxruntime", "tokenizers", "filelock", "psutil"),
+LIBRARIES = [  # that prepare-data loads, and those that the other stages and predict load beside them
+    *("numpy", "pandas", "pyarrow.parquet", "scipy.sparse.csgraph", "sklearn.feature_extraction.text", "pydantic.main"),
+    *("ruamel.yaml", "filelock", "psutil", "python_calamine", "charset_normalizer"),
+]
+MORE = [
+    *("sklearn.linear_model", "sklearn.pipeline", "torch", "transformers.trainer", "peft", "datasets", "evaluate"),
+    *("transformers.models.bert.modeling_bert", "safetensors.numpy", "onnxruntime", "tokenizers", "onnx", "onnx_ir"),
+    *("statsmodels.stats.proportion",),
 ]
 
 
 def serve() -> None:
-    for name in LIBRARIES:
-        importlib.import_module(name)
     answers = os.fdopen(os.dup(1), "w")  # standard output itself is the commands'
     for line in sys.stdin:
-        print(json.dumps(run(json.loads(line))), file=answers, flush=True)
+        request = json.loads(line)
+        for name in LIBRARIES if request["arguments"][0] == "stages.prepare_data" else [*LIBRARIES, *MORE]:
+            importlib.import_module(name)
+        print(json.dumps(run(request)), file=answers, flush=True)
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -69,17 +74,23 @@ def become(request: dict[str, Any], stdin: int, output: int) -> None:
         sys.argv = ["-m", *request["arguments"][1:]]
         limit(request)
         with contextlib.redirect_stdout(open(1, "w", closefd=False)):
-            runpy.run_module(request["arguments"][0], run_name="__main__", alter_sys=True)
-            status = 0
+            run_main(request["arguments"][0])
+        status = 0
     except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)
-    except BaseException:  # what Python itself does with it
-        sys.excepthook(*sys.exc_info())
     finally:
         sys.stderr.flush()
         os._exit(status)
+
+
+def run_main(module: str) -> None:
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except Exception:  # what Python itself does with it
+        sys.excepthook(*sys.exc_info())
+        raise SystemExit(1) from None
 
 
 def limit(request: dict[str, Any]) -> None:
