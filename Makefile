@@ -5,7 +5,7 @@ PIP := $(VENV)/bin/pip --disable-pip-version-check
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process would spend ten seconds on compiling its libraries
 
-.PHONY: help setup tools remote merge publish repro test nightly lint docs bench lock
+.PHONY: help setup tools remote merge publish repro review test nightly lint docs bench lock
 .DEFAULT_GOAL := help
 
 help: ## Show what each target does
@@ -41,6 +41,9 @@ lint: tools ## Check format, style and types
 	mypy
 	mypy --platform win32 $(PORTABLE)
 	mypy --platform darwin $(PORTABLE)
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	zizmor --offline --no-progress --quiet .github/workflows
+	shellcheck .github/*.sh
 
 docs: setup ## Write the pages of docs/ that are made from the code
 	python -m stages.common.params > docs/params.md
@@ -58,6 +61,9 @@ merge: setup ## Merge BRANCH, and make the results of both; without BRANCH, go o
 publish: setup ## Put the exported model on the Hugging Face Hub: REPO=OWNER/NAME [OPTIONS=--dry-run]
 	@test -n "$(REPO)" || { echo "error: where to? For example: make publish REPO=OWNER/NAME"; exit 1; }
 	python -m sharing.publish $(REPO) $(OPTIONS)
+
+review: setup ## Compare the workspace with main: is the model better, and may it be merged?
+	python -m review
 
 bench: setup ## Measure training and prediction against the plain libraries (slow)
 	dvc repro --quiet
