@@ -5,9 +5,10 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 PATH="$PWD/.venv/bin:$PATH"
 rm -rf reports
-base=$(git merge-base "$BASE" HEAD) || { echo "::error::$BASE and HEAD have no commit in common"; exit 2; }
+: "${BASE:?the commit to compare with}"
+left=$(git merge-base "$BASE" HEAD) || { echo "::error::$BASE and HEAD have no commit in common"; exit 2; }
 status=0
-python -m review --base "$base" --head HEAD || status=$?
+python -m review --base "$left" --head HEAD || status=$?
 [ -f reports/review.md ] || exit "$status"
 cat reports/review.md >>"${GITHUB_STEP_SUMMARY:-/dev/null}"
 if [ "$status" = 2 ]; then

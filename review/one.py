@@ -8,7 +8,7 @@ from review.changes import Changes, DataChanges, data_changes
 from review.committed import check_committed
 from review.cost import Cost, find_cost, measure_speed
 from review.errors import CannotJudge, Unavailable
-from review.gate import Finding, Gate, judge, judge_evidence, judge_speed
+from review.gate import GATE, Finding, Gate, judge, judge_evidence, judge_speed
 from review.report import Review, make_report
 from review.revisions import Revision
 
@@ -27,12 +27,14 @@ def review_revision(
         if not revision.metrics("evaluate.json"):
             raise CannotJudge(f"{revision} has no metrics of evaluate: run `dvc repro` there and commit its results")
     review = Review(base, head, Changes(base, head))
+    if GATE.as_posix() in review.changes.files:
+        review.notes.append(f"The rules of the gate changed: read {GATE.as_posix()}.")
     review.findings = judge(gate, check_committed(head), base, head)
     review.cost = find_cost(base, head, (chosen.base_logs, chosen.head_logs))
+    review.data = differing_data(review, folder)
     if not review.changes.same("evaluation"):
         from review.evidence import find_evidence
 
-        review.data = differing_data(review, folder)
         review.evidence = find_evidence(base, head, review.data, gate, chosen.resamples, folder)
         review.failures = changed_failures(base, head, folder)
     if review.evidence:

@@ -233,9 +233,7 @@ def find_base(name: str | None, head: Revision) -> Revision:
 
 
 def is_branch(name: str) -> bool:
-    return any(
-        git("rev-parse", "--verify", "--quiet", f"refs/{kind}/{name}", check=False) for kind in ("heads", "remotes")
-    )
+    return any(git("show-ref", "--verify", f"refs/{kind}/{name}", check=False) for kind in ("heads", "remotes"))
 
 
 def check_place() -> None:

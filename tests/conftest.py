@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from exported import environment, exported, predict  # noqa: F401 - fixtures
 from hypothesis import is_hypothesis_test, settings
+from judged_project import base_judged, change, judged, project, review  # noqa: F401 - fixtures
 from people import Team, let_make_run, small_project
 from tiny import Clone, edit_params, made_once, make_clone, save_base_model
 
