@@ -1,7 +1,7 @@
 """What tests of the review start from: a project whose results are made up, and branches of it."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,7 +39,7 @@ def project(judged: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
 
 
 @pytest.fixture
-def review(capsys: pytest.CaptureFixture[str]) -> Iterator[Review]:
+def review(capsys: pytest.CaptureFixture[str]) -> Review:
     """A function that runs the command here and returns its status, what it printed, and the errors."""
 
     def run(*arguments: str) -> tuple[int, str, str]:
