@@ -1,6 +1,7 @@
 """Write a report as Markdown that fits a comment on a pull request."""
 
 import re
+from itertools import accumulate
 
 from review.blocks import Cell, Line, Quote, Report, Section, Table, number
 from review.comment import MARKER
@@ -8,25 +9,21 @@ from review.comment import MARKER
 MOST_CHARACTERS = 60_000  # GitHub takes 65,536
 TEXT_CHARACTERS = 160  # of a text in a table
 TABLE_ROWS = 20
+LINES, LINE_CHARACTERS = 40, 1000  # of the verdict
 SIGNS = {True: "✅", False: "❌", None: "❔"}
 
 
 def as_markdown(report: Report) -> str:
     """Return the report, below MOST_CHARACTERS: what is too much is left out from the end, and said."""
-    head = [MARKER, f"## {SIGNS[report.passed]} {escape(report.title)}", *map(line_text, report.lines)]
+    lines = [line_text(line)[:LINE_CHARACTERS] for line in report.lines[:LINES]]
+    head = [MARKER, f"## {SIGNS[report.passed]} {escape(report.title[:LINE_CHARACTERS])}", *lines]
     sections = [section for section in report.sections if section.lines or section.tables]
-    parts = [section_text(section) for section in sections]
-    left_out: list[str] = []
-    while True:
-        note = [f"Left out, to fit a comment: {', '.join(left_out)}. They are in the HTML report."] if left_out else []
-        whole = "\n\n".join([*head, *parts, *note]) + "\n"
-        if len(whole) < MOST_CHARACTERS:
-            return whole
-        if not parts:
-            head = head[: len(head) // 2 + 1]
-            continue
-        parts.pop()
-        left_out.insert(0, escape(sections[len(parts)].title))
+    texts = [section_text(section) for section in sections]
+    room = MOST_CHARACTERS - sum(len(part) + 2 for part in head) - LINE_CHARACTERS
+    kept = sum(total <= room for total in accumulate(len(text) + 2 for text in texts))
+    left_out = ", ".join(escape(section.title) for section in sections[kept:])[:LINE_CHARACTERS]
+    note = [f"Left out, to fit a comment, and in the HTML report: {left_out}"] if left_out else []
+    return "\n\n".join([*head, *texts[:kept], *note])[: MOST_CHARACTERS - 2] + "\n"
 
 
 def section_text(section: Section) -> str:
