@@ -15,12 +15,10 @@ Run: python -m bench.train [--rows N] [--rounds N], after `dvc repro tokenize`
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +36,7 @@ from transformers import (
     set_seed,
 )
 
-from stages.common.errors import UserError
+from bench.train_table import report
 from stages.common.inference import pad_batch
 from stages.common.memory import peak_memory_gib
 from stages.common.model import load_base
@@ -183,21 +181,7 @@ def measure(chosen: argparse.Namespace) -> dict:
     if chosen.variant == "plain":
         train_plain(base_folder, train, validation, params, chosen, clock)
     else:
-        changes = {
-            "epochs": chosen.epochs,
-            "seed": chosen.seed,
-            "evaluations_per_epoch": EVALUATIONS,
-            "early_stopping_patience": None,
-            "prefix_cache_gb": 0 if chosen.variant == "whole" else params.train.prefix_cache_gb,
-        }
-        model, head = load_base(base_folder, label_names(train))
-        lora = params.lora.model_copy(update={"layers": "all" if chosen.variant == "all" else TOP_LAYERS})
-        model, lowest = add_adapters(model, lora, head)
-        digest = prefix.base_digest(base_folder)
-        with tempfile.TemporaryDirectory() as folder, suppress(UserError) if chosen.count else nullcontext():
-            ours = params.train.model_copy(update=changes)
-            fitted = fit(model, lowest, train, validation, ours, digest, Path(folder), callbacks=[clock])
-            validation_prefix_s = fitted.prefix_seconds[1]
+        validation_prefix_s = train_ours(base_folder, train, validation, params, chosen, clock)
     seconds, operations = clock.total
     seconds -= validation_prefix_s
     return {
@@ -208,6 +192,27 @@ def measure(chosen: argparse.Namespace) -> dict:
         "evaluations": clock.evaluations,
         "operations": operations,
     }
+
+
+def train_ours(
+    base_folder: Path, train: Dataset, validation: Dataset, params: Params, chosen: argparse.Namespace, clock: Clock
+) -> float:
+    """Train by this pipeline; return the seconds that storing the validation split's prefix took."""
+    changes = {
+        "epochs": chosen.epochs,
+        "seed": chosen.seed,
+        "evaluations_per_epoch": EVALUATIONS,
+        "early_stopping_patience": None,
+        "prefix_cache_gb": 0 if chosen.variant == "whole" else params.train.prefix_cache_gb,
+    }
+    model, head = load_base(base_folder, label_names(train))
+    lora = params.lora.model_copy(update={"layers": "all" if chosen.variant == "all" else TOP_LAYERS})
+    model, lowest = add_adapters(model, lora, head)
+    digest = prefix.base_digest(base_folder)
+    with tempfile.TemporaryDirectory() as folder:
+        ours = params.train.model_copy(update=changes)
+        fitted = fit(model, lowest, train, validation, ours, digest, Path(folder), callbacks=[clock])
+        return fitted.prefix_seconds[1]
 
 
 def cut(row: dict, tokens: int) -> dict:
@@ -253,46 +258,6 @@ def train_plain(
             callbacks=[clock],
         )
         trainer.train()
-
-
-def matrix_rate(dtype: torch.dtype, size: int = 2048, repeats: int = 10) -> float:
-    """Return the rate at which this machine multiplies matrices, in GFLOPS."""
-    left, right = torch.randn(size, size, dtype=dtype), torch.randn(size, size, dtype=dtype)
-    left @ right
-    started = time.perf_counter()
-    for _ in range(repeats):
-        left @ right
-    return 2 * size**3 * repeats / (time.perf_counter() - started) / 1e9
-
-
-def report(
-    runs: dict[str, list[dict]], operations: dict[str, float], dtypes: dict[str, torch.dtype], reach: float
-) -> None:
-    """Print the table; the matrix rate is that of the number format that each variant computes in."""
-    rates = {dtype: matrix_rate(dtype) for dtype in dict.fromkeys(dtypes.values())}
-    measured = ", ".join(f"{str(dtype).removeprefix('torch.')} {rate:.0f} GFLOPS" for dtype, rate in rates.items())
-    print(f"matrices: {measured} on {torch.get_num_threads()} threads; {len(runs['plain'])} rounds, medians")
-    print(
-        f"{'':8}{'texts/s':>9}{'of plain':>10}{'seconds':>9}{'first step':>12}{'GiB':>6}{'of the matrix rate':>20}"
-        f"{f's to {reach:g}':>10}   accuracy at the end"
-    )
-    for variant, results in runs.items():
-        ratios = [plain["seconds"] / result["seconds"] for plain, result in zip(runs["plain"], results, strict=True)]
-        columns = ("rows_per_second", "seconds", "first_step", "memory")
-        median = {name: statistics.median(result[name] for result in results) for name in columns}
-        reached = [seconds_to(reach, result["evaluations"]) for result in results]
-        of_rate = operations[variant] / median["seconds"] / 1e9 / rates[dtypes[variant]]
-        accuracies = ", ".join(f"{result['evaluations'][-1][1]:.4f}" for result in results)
-        print(
-            f"{variant:8}{median['rows_per_second']:9.1f}{statistics.median(ratios):9.1f}x{median['seconds']:9.0f}"
-            f"{median['first_step']:12.1f}{median['memory']:6.2f}{of_rate:20.0%}{statistics.median(reached):10.0f}"
-            f"   {accuracies}"
-        )
-
-
-def seconds_to(accuracy: float, evaluations: list[tuple[float, float]]) -> float:
-    """Return the seconds of the first evaluation that is as accurate, infinity where none is."""
-    return next((seconds for seconds, found in evaluations if found >= accuracy), float("inf"))
 
 
 if __name__ == "__main__":

@@ -13,11 +13,12 @@ import psutil
 import pytest
 from tiny import Clone
 
+if sys.platform == "win32":
+    pytest.skip("Windows has no such signals", allow_module_level=True)
 KILLS = 40
 HOW = [(signal.SIGKILL, False), (signal.SIGKILL, True), (signal.SIGTERM, False), (signal.SIGTERM, True)]
 HOW += [(signal.SIGINT, True), (signal.SIGINT, False)]  # True for the whole group; dvc alone takes no notice of INT
 OUTPUTS = ("data/prepared", "data/tokenized", "data/evaluation", "models/adapter", "models/export")
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals to groups of processes")
 
 
 def start(clone: Clone, cache_home: Path, *options: str) -> subprocess.Popen[bytes]:

@@ -25,11 +25,10 @@ from stages.common.splits import label_names
 from stages.train_lora import prefix
 from stages.train_lora.batches import Collator, LengthBatches
 from stages.train_lora.bfloat16 import bfloat16_base, proven_dtype, use_bfloat16
-from stages.train_lora.callbacks import Checkpoints, StopWhenDiverged, early_stopping
 from stages.train_lora.checkpoints import last_checkpoint, say
 from stages.train_lora.evaluations import ValidationMetrics, best_evaluation
 from stages.train_lora.fused import fuse_adapters
-from stages.train_lora.trainer import ClassifierTrainer, training_arguments
+from stages.train_lora.trainer import make_trainer
 
 
 @dataclass(frozen=True)
@@ -75,16 +74,9 @@ def fit(
         if bfloat16:
             stack.enter_context(bfloat16_base(model))
         rows, prefix_seconds = store_prefix(model, lowest, (train, validation), params, digest, stack)
-        trainer = ClassifierTrainer(
-            model=model,
-            args=training_arguments(params, len(batches), checkpoints),
-            train_dataset=rows[0],
-            eval_dataset=rows[1],
-            data_collator=Collator(model.config.pad_token_id, bfloat16),
-            compute_metrics=(judge := ValidationMetrics(weights)),
-            callbacks=[StopWhenDiverged(), Checkpoints(), *early_stopping(params), *callbacks],
-        )
-        trainer.batches = batches
+        judge = ValidationMetrics(weights)
+        collate = Collator(model.config.pad_token_id, bfloat16)
+        trainer = make_trainer(model, rows, batches, collate, judge, params, checkpoints, callbacks)
         started = time.perf_counter()
         trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
         best = best_evaluation(trainer.state, params.best_metric)

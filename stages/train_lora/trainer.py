@@ -1,18 +1,45 @@
 """How transformers' Trainer is set up for this pipeline."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
 from torch.utils.data import DataLoader
-from transformers import Trainer, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from stages.common.params import TrainParams
-from stages.train_lora.batches import LengthBatches, WeightedRows
+from stages.train_lora.batches import Collator, LengthBatches, WeightedRows
 from stages.train_lora.bfloat16 import use_bfloat16
-from stages.train_lora.evaluations import BEST, HIGHER_IS_BETTER
+from stages.train_lora.callbacks import Checkpoints, StopWhenDiverged, early_stopping
+from stages.train_lora.evaluations import BEST, HIGHER_IS_BETTER, ValidationMetrics
 from stages.train_lora.launcher import WORLD_SIZE
+
+
+def make_trainer(
+    model: PeftModel,
+    rows: Sequence[Any],
+    batches: LengthBatches,
+    collate: Collator,
+    judge: ValidationMetrics,
+    params: TrainParams,
+    checkpoints: Path,
+    callbacks: Sequence[TrainerCallback],
+) -> "ClassifierTrainer":
+    """Return a Trainer of `model` on the first of `rows`, which judges it on the second."""
+    trainer = ClassifierTrainer(
+        model=model,
+        args=training_arguments(params, len(batches), checkpoints),
+        train_dataset=rows[0],
+        eval_dataset=rows[1],
+        data_collator=collate,
+        compute_metrics=judge,
+        callbacks=[StopWhenDiverged(), Checkpoints(), *early_stopping(params), *callbacks],
+    )
+    trainer.batches = batches
+    return trainer
 
 
 def training_arguments(params: TrainParams, steps_per_epoch: int, checkpoints: Path) -> TrainingArguments:

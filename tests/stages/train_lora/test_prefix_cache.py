@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from stages.train_lora import cache, prefix
 from stages.train_lora.adapters import add_adapters
 
 os.environ["PYTHONPATH"] = str(REPOSITORY)  # where the fork server looks
+if sys.platform == "win32":
+    pytest.skip("Windows has no fork server", allow_module_level=True)
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["stages.train_lora.__main__"])
 LABELS = ["negative", "positive"]

@@ -3,8 +3,8 @@
 import multiprocessing
 import os
 import random
-import resource
 import shutil
+import sys
 import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -19,12 +19,16 @@ from stages.train_lora import cache
 KILLS = 20
 # imports once what every training process needs, so that a kill costs less than a second
 os.environ["PYTHONPATH"] = str(REPOSITORY)  # where the fork server looks
+if sys.platform == "win32":
+    pytest.skip("Windows has no fork server", allow_module_level=True)
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["stages.train_lora.__main__"])
 
 
 def train_in(folder: Path, cache_home: Path, disk_bytes: int) -> None:
     os.chdir(folder)
+    import resource
+
     resource.setrlimit(resource.RLIMIT_FSIZE, (disk_bytes, resource.RLIM_INFINITY))
     os.environ |= {"XDG_CACHE_HOME": str(cache_home), "OMP_NUM_THREADS": "1"}
     import torch
@@ -39,7 +43,7 @@ def train_in(folder: Path, cache_home: Path, disk_bytes: int) -> None:
         run_stage(main)
 
 
-def start(clone: Clone, cache_home: Path, disk_bytes: int = resource.RLIM_INFINITY) -> BaseProcess:
+def start(clone: Clone, cache_home: Path, disk_bytes: int = -1) -> BaseProcess:
     process = PROCESSES.Process(target=train_in, args=(clone.folder, cache_home, disk_bytes))
     process.start()
     return process
