@@ -1,5 +1,7 @@
 """Compare two classifiers, a base and a head, that judged the same rows."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -71,19 +73,22 @@ def paired_differences(
     """
     scores = [classification_scores(truth, judge) for judge in (base, head)]
     sampled = resampled_scores(truth, [base, head], clusters, resamples, seed)
-    p_values = swap_test(truth, base, head, clusters, resamples, seed)
-    changes = {name: sampled[1][name] - sampled[0][name] for name in sampled[0]}
-    return {
-        name: Difference(
-            name,
-            scores[0][name],
-            scores[1][name],
-            *percentiles(change, clusters),
-            standard_error(change, clusters),
-            p_values[name],
-        )
-        for name, change in changes.items()
-    }
+    return differences(scores, sampled, clusters, swap_test(truth, base, head, clusters, resamples, seed))
+
+
+def differences(
+    scores: Sequence[Mapping[str, float]],
+    sampled: Sequence[Mapping[str, np.ndarray]],
+    clusters: Clusters,
+    p_values: Mapping[str, float],
+) -> dict[str, Difference]:
+    """Put together what is known of base and head: their scores, and these on the same resamples, (resamples,) each."""
+    found = {}
+    for name in [name for name in sampled[0] if name in sampled[1]]:
+        change = sampled[1][name] - sampled[0][name]
+        ends, error = percentiles(change, clusters), standard_error(change, clusters)
+        found[name] = Difference(name, scores[0][name], scores[1][name], *ends, error, p_values.get(name, math.nan))
+    return found
 
 
 def unpaired_differences(
@@ -101,19 +106,7 @@ def unpaired_differences(
         resampled_scores(truth, [judge], clusters, resamples, seed + place)[0]
         for place, (truth, judge, clusters) in enumerate((base, head))
     ]
-    fewer = min(base[2], head[2], key=lambda clusters: clusters.degrees)
-    changes = {name: sampled[1][name] - sampled[0][name] for name in sampled[0] if name in sampled[1]}
-    return {
-        name: Difference(
-            name,
-            scores[0][name],
-            scores[1][name],
-            *percentiles(change, fewer),
-            standard_error(change, fewer),
-            float("nan"),
-        )
-        for name, change in changes.items()
-    }
+    return differences(scores, sampled, min(base[2], head[2], key=lambda clusters: clusters.degrees), {})
 
 
 def swap_test(
