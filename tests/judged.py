@@ -13,7 +13,7 @@ from scoring.clusters import grouped_rows, single_rows
 from scoring.slices import judge_slices, large_enough, values
 from stages.common.outputs import write_json, write_table
 from stages.common.params import EvaluateParams
-from stages.evaluate.__main__ import compare
+from stages.evaluate.comparison import compare
 from stages.evaluate.plots import write_plots
 from stages.evaluate.predictions import write_predictions
 

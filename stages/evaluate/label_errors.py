@@ -5,6 +5,17 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from stages.evaluate.inputs import Rows
+
+
+def suspects(rows: Rows, train: np.ndarray, test: np.ndarray) -> pd.DataFrame:
+    """Return the rows of the train and the test split whose label is likely wrong, from the probabilities of each."""
+    found = {
+        split: label_errors(rows.splits[split], rows.numbers[split], probabilities, rows.labels)
+        for split, probabilities in (("train", train), ("test", test))
+    }
+    return pd.concat(found, names=["split"]).reset_index("split")
+
 
 def label_errors(rows: pd.DataFrame, truth: np.ndarray, probabilities: np.ndarray, labels: list[str]) -> pd.DataFrame:
     """Return the rows whose label is likely wrong, the likeliest first.

@@ -1,7 +1,6 @@
 """Scores, intervals, calibration, slices, behaviour and label errors are what the field means by them."""
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +9,13 @@ import pytest
 from datasets import Dataset
 from judges import guesses
 from safetensors.numpy import load_file
-from scipy.special import expit
 from sklearn.metrics import average_precision_score
-from tiny import Clone, edit_params, labelled_texts
+from tiny import Clone, edit_params
 
 from scoring.calibration import fit_temperature
 from scoring.scores import classification_scores
 from stages.common.errors import UserError
 from stages.evaluate.__main__ import main
-from stages.evaluate.baseline import linear_baseline
-from stages.evaluate.behaviour import failure_rates, read_suite, run_suite
-from stages.evaluate.label_errors import label_errors
 from stages.evaluate.plots import OTHERS, confusion_table, curve_tables
 from stages.evaluate.slices import check_columns, slice_table
 
@@ -61,63 +56,6 @@ def test_a_column_that_is_not_there_is_named() -> None:
         check_columns(["source", "star"], rows)
 
 
-SUITE = """
-labels: [negative, positive]
-tests:
-  - {name: praise, kind: minimum_functionality, label: positive, cases: [good film, not bad]}
-  - {name: names, kind: invariance, cases: [[Ann is good, Bob is good], [Ann is bad, Bob is good]]}
-  - {name: better, kind: direction, label: positive, cases: [[bad, bad good], [good, good bad]]}
-"""
-
-
-def count_words(texts: list[str]) -> np.ndarray:
-    """Return the probabilities that a model of two words gives."""
-    positive = expit([2.0 * (text.count("good") - text.count("bad")) for text in texts])
-    return np.stack([1 - positive, positive], axis=1)
-
-
-def test_each_kind_of_behaviour_fails_as_it_should(tmp_path: Path) -> None:
-    (tmp_path / "suite.yaml").write_text(SUITE)
-    results = run_suite(read_suite(tmp_path / "suite.yaml"), ["negative", "positive"], count_words)
-    assert results["failed"].tolist() == [False, True, False, True, False, True]
-    columns = ["expected", "text", "predicted", "changed_text", "changed_predicted"]
-    assert results[columns].iloc[3].tolist() == [
-        "negative",
-        "Ann is bad",
-        "negative",
-        "Bob is good",
-        "positive",
-    ]
-    rates = failure_rates(results)
-    assert rates == {"cases": 6, "failure_rate": 0.5, "failure_rates": {"praise": 0.5, "names": 0.5, "better": 0.5}}
-
-
-@pytest.mark.parametrize(
-    ("found", "replacement", "message"),
-    [
-        ("[Ann is good, Bob is good]", "Ann is good", "test names: case 1: a valid list; however: 'Ann is good'"),
-        ("[bad, bad good]", "[bad]", "test better: case 1: List should have at least 2 items"),
-        ("kind: invariance", "kind: sameness", "test names: Input tag 'sameness' found using 'kind' does not match"),
-        ("kind: invariance, ", "", "test names: Unable to extract tag using discriminator 'kind'"),
-        ("label: positive, cases: [good", "cases: [good", "test praise: label: Field required"),
-        ("label: positive, cases: [good", "label: fine, cases: [good", "test praise: label must be one of negative, "),
-        ("name: names", "name: praise", "test praise: the name stands twice"),
-        ("name: names", "name: Names!", "test Names!: name: String should match pattern"),
-        ("tests:", "test:", "tests: Field required, and test: Extra inputs are not permitted; however: "),
-        ("tests:", "tests", "is not valid YAML: "),
-    ],
-)
-def test_a_mistake_in_the_suite_is_one_line(tmp_path: Path, found: str, replacement: str, message: str) -> None:
-    assert SUITE.count(found) == 1
-    path = tmp_path / "suite.yaml"
-    path.write_text(SUITE.replace(found, replacement))
-    with pytest.raises(UserError) as error:
-        read_suite(path)
-    assert str(error.value).startswith(str(path))
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
-
-
 def test_a_confusion_of_many_classes_stays_readable() -> None:
     random = np.random.default_rng(0)
     labels = [f"class {number}" for number in range(200)]
@@ -154,47 +92,6 @@ def test_the_area_under_the_drawn_curve_is_the_score(num_classes: int) -> None:
     assert precision_recall["precision"].mean() == pytest.approx(np.mean(averages), abs=0.005)
 
 
-def prepared(num_rows: int, flipped: list[int]) -> tuple[dict[str, pd.DataFrame], dict[str, np.ndarray]]:
-    """Return splits as prepare-data leaves them and their class numbers; some of the train labels are wrong."""
-    splits, truth = {}, {}
-    for seed, split in enumerate(("train", "validation", "test")):
-        texts, numbers = zip(*labelled_texts(num_rows, seed), strict=True)
-        truth[split] = np.array(numbers)
-        if split == "train":
-            truth[split][flipped] = 1 - truth[split][flipped]
-        origin = [f"{split}.csv:{row}" for row in range(1, num_rows + 1)]
-        label = np.array(["negative", "positive"])[truth[split]]
-        splits[split] = pd.DataFrame({"text": texts, "label": label, "origin": origin})
-    return splits, truth
-
-
-def test_planted_label_errors_are_found() -> None:
-    flipped = [3, 50, 77, 120, 181]
-    splits, truth = prepared(200, flipped)
-    probabilities, suspicions = linear_baseline(splits, truth, 2, 0)
-    assert classification_scores(truth["test"], probabilities)["accuracy"] > 0.95
-    found = label_errors(splits["train"], truth["train"], suspicions, ["negative", "positive"])
-    assert set(found["origin"]) == {f"train.csv:{row + 1}" for row in flipped}
-    assert (found["label"] != found["suggested"]).all()
-    assert (found["score"] < 0.5).all()
-    assert found["score"].is_monotonic_increasing
-    clean, truth = prepared(200, [])
-    _, suspicions = linear_baseline(clean, truth, 2, 0)
-    assert len(label_errors(clean["train"], truth["train"], suspicions, ["negative", "positive"])) == 0
-
-
-def test_the_baseline_copes_with_classes_that_are_rare_in_training() -> None:
-    splits, truth = prepared(60, [])
-    truth["train"][0] = 3  # one row of class 3, and none of class 2
-    truth["test"][:2] = 2
-    probabilities, suspicions = linear_baseline(splits, truth, 4, 0)
-    for found in (probabilities, suspicions):
-        assert found.shape == (60, 4)
-        np.testing.assert_allclose(found.sum(axis=1), 1)
-    assert math.isfinite(classification_scores(truth["test"], probabilities)["log_loss"])
-    label_errors(splits["train"], truth["train"], suspicions, list("abcd"))
-
-
 def test_the_stage_judges_slices_and_leaves_tables_and_never_fits_on_the_test_split(clone: Clone) -> None:
     folder = clone.folder
     before = json.loads(clone.read("metrics/evaluate.json"))
@@ -203,9 +100,12 @@ def test_the_stage_judges_slices_and_leaves_tables_and_never_fits_on_the_test_sp
     changed = test.assign(label=test["label"].map(swapped), shop=["web", "mail"] * (len(test) // 2))
     changed.to_parquet(folder / "data/prepared/test.parquet", index=False)
     edit_params(folder, **{"evaluate.slices": ["shop"]})
-    clone.run("python", "-m", "stages.evaluate")
+    screen = clone.run("python", "-m", "stages.evaluate")
     scores = json.loads(clone.read("metrics/evaluate.json"))
     assert scores["accuracy"] == pytest.approx(1 - before["accuracy"], abs=2e-4)
+    assert f"accuracy   {scores['accuracy']:.3f} [" in screen
+    assert "280 rows read" in screen
+    assert scores["clusters"] == scores["rows"] == len(test)  # data.split is random here
     validation = pd.read_parquet(folder / "data/prepared/validation.parquet")["label"] == "positive"
     logits = load_file(folder / "models/adapter/logits.safetensors")["validation"]
     assert scores["temperature"] == before["temperature"] == fit_temperature(logits, validation.to_numpy().astype(int))
@@ -227,6 +127,8 @@ def test_the_stage_judges_slices_and_leaves_tables_and_never_fits_on_the_test_sp
     }
     predictions = left["predictions.csv"]
     assert predictions["shop"].tolist() == changed["shop"].tolist()
+    assert predictions["row_id"].tolist() == changed["row_id"].tolist()
+    assert {"group", "origin", "cluster", "p_negative", "p_positive"} < set(predictions)
     assert predictions["correct"].mean() == pytest.approx(scores["accuracy"], abs=1e-4)
     wrong = left["confident_mistakes.csv"]
     assert len(wrong) == (~predictions["correct"]).sum()
