@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-RUN_ROWS = 25  # of a run of neighbours: see bench/review_statistics.py, which compares 10, 25, 50 and 100
+RUN_ROWS = 50  # of a run of neighbours: intervals of shorter ones are too narrow, see bench/review_statistics.py
 
 
 @dataclass(frozen=True)
