@@ -47,16 +47,20 @@ def test_the_same_answers_are_the_same() -> None:
     ("low", "high", "p_value", "verdict"),
     [
         (0.001, 0.02, 0.03, Verdict.BETTER),
-        (0.001, 0.02, 0.07, Verdict.NO_WORSE),  # the swap test disagrees: too few rows differ
+        (0.001, 0.02, 0.07, Verdict.NO_WORSE),  # the swap test disagrees, and few rows differ
         (-0.02, -0.001, 0.03, Verdict.WORSE),
         (-0.009, 0.02, 0.5, Verdict.NO_WORSE),
         (-0.011, 0.02, 0.5, Verdict.UNCLEAR),
     ],
 )
 def test_the_verdict_follows_interval_and_test(low: float, high: float, p_value: float, verdict: Verdict) -> None:
-    assert Difference("f1", 0.9, 0.9 + (low + high) / 2, low, high, 0.005, p_value).verdict(0.01) == verdict
-    turned = Difference("log_loss", 0.3, 0.3 - (low + high) / 2, -high, -low, 0.005, p_value)
+    assert Difference("f1", 0.9, 0.9 + (low + high) / 2, low, high, 0.005, p_value, True).verdict(0.01) == verdict
+    turned = Difference("log_loss", 0.3, 0.3 - (low + high) / 2, -high, -low, 0.005, p_value, True)
     assert turned.verdict(0.01) == verdict
+
+
+def test_the_interval_decides_alone_where_many_rows_differ() -> None:
+    assert Difference("f1", 0.9, 0.91, 0.001, 0.02, 0.005, 0.07).verdict(0.01) == Verdict.BETTER
 
 
 @pytest.mark.parametrize(("lost", "won"), [(0, 0), (1, 7), (10, 2), (30, 30)])
