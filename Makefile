@@ -5,7 +5,7 @@ PIP := $(VENV)/bin/pip --disable-pip-version-check
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process would spend ten seconds on compiling its libraries
 
-.PHONY: help setup tools remote merge publish repro review test nightly lint docs bench lock
+.PHONY: help setup tools remote merge publish start repro review test nightly lint docs bench lock
 .DEFAULT_GOAL := help
 
 help: ## Show what each target does
@@ -23,6 +23,10 @@ tools: $(VENV)/tools-installed ## Install the developers' tools, too
 $(VENV)/tools-installed: $(VENV)/installed requirements-dev.txt
 	$(PIP) install --quiet --no-compile -r requirements-dev.txt
 	@touch $@
+
+start: setup ## Look at your own data: DATA=FILE [OPTIONS=--write], and say which params to change
+	@test -n "$(DATA)" || { echo "error: which file? For example: make start DATA=reviews.csv"; exit 1; }
+	python -m start $(DATA) $(OPTIONS)
 
 repro: setup ## Run what is not up to date of the pipeline
 	dvc repro

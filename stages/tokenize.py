@@ -17,9 +17,10 @@ from stages.common.outputs import whole_output, write_json
 from stages.common.params import TokenizeParams, load_params
 from stages.common.paths import stage_paths
 from stages.common.references import resolve_model
-from stages.common.splits import SPLITS, split_path, token_features
+from stages.common.splits import SPLITS, read_split, split_path, token_features
 from stages.common.tokenizer import encode_texts, load_tokenizer
 
+WORTH_A_WORD, NEXT_TO_ALL = 0.05, 0.9  # unknown tokens
 CHUNK_ROWS = 1000  # texts tokenized at once: bounds memory
 
 
@@ -41,7 +42,30 @@ def main() -> None:
             split: tokenize_split(paths["prepared"], split, folder, tokenizer, params.tokenize, labels)
             for split in SPLITS
         }
-    write_json(paths["tokenize.json"], summarise(num_tokens, params.tokenize))
+        check_known(folder, tokenizer, params.model.base)
+    metrics = summarise(num_tokens, params.tokenize)
+    cut = metrics["train"]["truncated_fraction"]
+    print(f"tokenize: tokenize.max_length ({params.tokenize.max_length}) cuts {cut:.0%} of the train texts")
+    write_json(paths["tokenize.json"], metrics)
+
+
+def check_known(folder: Path, tokenizer: PreTrainedTokenizerBase, base: str) -> None:
+    """Say which fraction of the train split's first tokens the tokenizer doesn't know, if it is worth a word.
+
+    Raises:
+        UserError: when it knows next to none.
+    """
+    if tokenizer.unk_token_id is None:
+        return
+    first = read_split(folder, "train").select_columns("input_ids")[:CHUNK_ROWS]["input_ids"]
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    ids = [token for row in first for token in row if token not in special]
+    unknown = ids.count(tokenizer.unk_token_id) / max(1, len(ids))
+    found = f"{unknown:.0%} of the tokens of the first {len(first):,} train texts are unknown to {base}"
+    if unknown > NEXT_TO_ALL:
+        raise UserError(f"model.base: {found}: choose one that reads the language of the texts")
+    if unknown > WORTH_A_WORD:
+        print(f"WARNING: {found}: a base model of their language may read them better")
 
 
 def check_max_length(params: TokenizeParams, base: Path, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -20,7 +20,19 @@ from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 REPOSITORY = Path(__file__).parents[1]
 PARAMS = Path(__file__).with_name("params.yaml")  # the tests' own, whatever the repository's are
 SUITE = Path(__file__).with_name("behaviour.yaml")
-CODE = ("predict", "review", "scoring", "sharing", "stages", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore", "Makefile")
+CODE = (
+    "predict",
+    "review",
+    "scoring",
+    "sharing",
+    "stages",
+    "start",
+    "dvc.yaml",
+    ".dvc",
+    ".dvcignore",
+    ".gitignore",
+    "Makefile",
+)
 WORDS = ["film", "plot", "actor", "scene", "story", "music", "camera", "ending", "script", "director", "a", "the", "it"]
 GOOD, BAD = ["good", "great", "loved", "superb"], ["bad", "awful", "hated", "boring"]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

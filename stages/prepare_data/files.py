@@ -21,6 +21,20 @@ from stages.prepare_data.bad_rows import plural, shown
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")
 SUFFIXES = (*TEXT_SUFFIXES, ".parquet", ".arrow", ".feather", ".xlsx", ".xlsm", ".xls", ".ods")
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+LIKELY = [
+    "cp1252",
+    "cp1250",
+    "cp1251",
+    "cp1253",
+    "cp1254",
+    "cp1255",
+    "cp1256",
+    "cp874",
+    "koi8_r",
+    "shift_jis",
+    "euc_jp",
+]
+LIKELY += ["gb18030", "big5", "euc_kr", "utf_16_le", "utf_16_be"]  # encodings that files of data are found in
 SAMPLE_BYTES = 1_000_000  # at the beginning, by which the delimiter and the encoding are told
 CHUNK_BYTES = 100_000  # read at once
 MARKS = (  # the byte-order mark of each encoding, the longer of two that begin alike first
@@ -162,14 +176,29 @@ def is_utf8(sample: bytes) -> bool:
 def undecodable(path: Path, encoding: str, around: bytes) -> UserError:
     """Return the error that names the lines that can't be decoded; `around` are bytes near the first of them."""
     lines = f": {undecodable_lines(path, encoding)}" if encoding.startswith("utf-8") else ""
-    guess = from_bytes(around).best()
+    guess = likely_encoding(around)
     if guess is None or not encoding.startswith("utf-8"):
         return UserError(f"{path} is not {encoding.upper()}{lines}. Set data.encoding, or save it as UTF-8.")
-    sample = next((line for line in str(guess).splitlines() if not line.isascii()), "").strip()
+    name, text = guess
     return UserError(
-        f"{path} is not UTF-8{lines}. It may be {guess.encoding}, which would read {sample[:60]!r}: set "
-        f"data.encoding to {guess.encoding} if that is right, or save it as UTF-8."
+        f"{path} is not UTF-8{lines}. It may be {name}, which would read {odd_part(text)!r}: set "
+        f"data.encoding to {name} if that is right, or save it as UTF-8."
     )
+
+
+def likely_encoding(content: bytes) -> tuple[str, str] | None:
+    """Return the likeliest encoding of bytes and what they say in it; the commonest of those that say the same."""
+    match = from_bytes(content, cp_isolation=LIKELY).best()
+    if match is None:
+        return None
+    same = (name for name in LIKELY if content.decode(name, errors="replace") == str(match))
+    return next(same, str(match.encoding)), str(match)
+
+
+def odd_part(text: str) -> str:
+    """Return the first word that is not ASCII, with what stands around it."""
+    place = next((at for at, letter in enumerate(text) if not letter.isascii()), 0)
+    return " ".join(text[max(0, place - 30) : place + 30].split())
 
 
 def undecodable_lines(path: Path, encoding: str) -> str:

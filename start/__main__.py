@@ -1,0 +1,130 @@
+"""From a file of texts and labels to params that train on it: say what it holds, and what to change.
+
+Run: python -m start FILE… [--write], or: make start DATA=FILE
+"""
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stages.common.errors import UserError, end
+from stages.common.params import DataParams, load_params
+from stages.common.references import resolve_data
+from stages.prepare_data.duplicates import drop_unusable
+from stages.prepare_data.files import data_files, is_data_set
+from stages.prepare_data.intake import read_selected
+from stages.prepare_data.labels import name_labels
+from stages.prepare_data.notes import Notes
+from stages.prepare_data.rare import settle_rare
+from stages.prepare_data.readers import read_file, read_hub_folder
+from stages.prepare_data.ways import make_splits
+from start.columns import guess_columns, told_encoding
+from start.cost import estimate_minutes
+from start.report import describe_classes, describe_columns, describe_lengths, describe_splits, lines_of
+from start.settings import settled_params, write_params
+
+
+def main() -> None:
+    """Read the files as prepare-data would and print what it would do; with --write, change params.yaml.
+
+    Raises:
+        UserError: when the files can't be used, with a remedy.
+    """
+    warnings.simplefilter("ignore", FutureWarning)  # libraries' notes to one another
+    arguments = parse_arguments()
+    params = load_params()
+    found, changes = look(arguments, params.data)
+    note = Notes()
+    selected, num_read = read_selected({"": resolve_data(arguments.files, "FILE")}, found, note)
+    labels = name_labels(selected, found)
+    num_selected = len(selected)
+    kept, dropped = drop_unusable(selected, found, note)
+    kept, labels, dropped["rare_class"] = settle_rare(kept, labels, found, note)
+    sizes, data = settled_params(kept, labels, found)
+    splits = make_splits(kept, data, note)
+    changes |= sizes
+    print(f"\nrows: {num_read:,} read, {num_read - num_selected:,} without a label or left out by the filter")
+    print("dropped: " + (", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count) or "none"))
+    describe_classes(kept, labels)
+    unknown = describe_lengths(kept["text"], params)
+    describe_splits(splits)
+    if arguments.write:
+        changes["source"] = keep_files(resolve_data(arguments.files, "FILE"))
+    minutes = estimate_minutes(splits, params, labels)
+    print(f"training: at most about {minutes} minutes on this machine, by steps just measured")
+    finish(changes, arguments.write, unknown)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m start", description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="+", metavar="FILE", help="files or folders, as data.source names them")
+    parser.add_argument("--write", action="store_true", help="change params.yaml; its comments stay")
+    parser.add_argument("--text-column", help="if the guess is wrong")
+    parser.add_argument("--label-column", help="if the guess is wrong")
+    return parser.parse_args()
+
+
+def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams, dict[str, Any]]:
+    """Return params to read the files with, and those keys that the files ask for."""
+    paths = data_files(resolve_data(arguments.files, "FILE"))
+    encoding = next((name for path in paths if (name := told_encoding(path))), None)
+    # what params.yaml says of another data set would get in the way
+    unset = dict.fromkeys(["filter", "labels", "group_column", "split_column", "time_column", "delimiter"])
+    source = arguments.files[0] if len(arguments.files) == 1 else arguments.files
+    changes: dict[str, Any] = {"source": source, **unset, "encoding": encoding}
+    reading = params.model_copy(update=changes)
+    first = next(iter(read_hub_folder(paths[0]) if is_data_set(paths[0]) else read_file(paths[0], reading, Notes())))
+    if first.empty:
+        first = next((rows for rows in read_file(paths[0], reading, Notes()) if len(rows)), first)
+    text, label = guess_columns(first, arguments.text_column, arguments.label_column)
+    changes |= {"text_column": text, "label_column": label, "rare_classes": "drop"}
+    if (missing := missing_labels(first[label])).any():
+        changes["filter"] = f'`{label}` != ""' if first[label].dtype == "str" else f"`{label}`.notna()"
+        print(f"{int(missing.sum()):,} of the first {len(first):,} rows have no label: data.filter leaves them out")
+    describe_columns(paths, first, text, label, encoding)
+    return params.model_copy(update=changes), changes
+
+
+def missing_labels(values: pd.Series) -> pd.Series:
+    return values.isna() | (values.astype(str).str.strip() == "")
+
+
+def keep_files(paths: list[Path]) -> str | list[str]:
+    """Copy files from elsewhere to data/raw, on which the pipeline depends; return what `data.source` says of all."""
+    sources = []
+    for path in paths:
+        if path.is_file() and Path("data").resolve() not in path.resolve().parents:
+            kept = Path("data/raw") / path.name
+            if kept.exists() and kept.read_bytes() != path.read_bytes():
+                raise UserError(f"{kept} is there already and is another file: rename {path}, or remove that one")
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_bytes(path.read_bytes())
+            print(f"{path} is copied to {kept}: the pipeline notices when it changes there")
+            path = kept
+        sources.append(str(path))
+    return sources[0] if len(sources) == 1 else sources
+
+
+def finish(changes: dict[str, Any], write: bool, unknown: float) -> None:
+    """Print the lines of params.yaml to change, or change them."""
+    path = Path("params.yaml")
+    lines = lines_of(path, changes)
+    if not write:
+        print(f"\nIn {path}, under `data:`, set (or run this again with --write):\n{lines}")
+        return
+    write_params(path, changes)
+    print(f"\n{path} now says, under `data:`:\n{lines}\nNext: dvc repro")
+    if unknown > 0.2:
+        print("but first set model.base to a model of this language", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BaseException as error:
+        end(error)
+        raise

@@ -1,0 +1,79 @@
+"""Print what was found in the data."""
+
+import io
+import unicodedata
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+from stages.common.params import Params
+from stages.common.references import resolve_model
+from stages.common.tokenizer import load_tokenizer
+from stages.prepare_data.bad_rows import shown
+
+CLASSES_SHOWN = 15
+SAMPLE_TEXTS = 2000  # tokenized for the lengths
+MUCH_UNKNOWN = 0.2  # of the tokens
+
+
+def describe_columns(paths: list[Path], rows: pd.DataFrame, text: str, label: str, encoding: str | None) -> None:
+    print(f"files: {shown([str(path) for path in paths])}; encoding: {encoding or 'UTF-8, or as the file says'}")
+    print(f"columns: {shown(list(rows.columns), 20)}")
+    example = " ".join(str(rows[text].iloc[0]).split())[:60] if len(rows) else ""
+    print(f"text: {text} (such as {example!r}); label: {label}")
+
+
+def describe_classes(rows: pd.DataFrame, labels: list[str]) -> None:
+    counts = rows["label"].value_counts()
+    listed = [f"{label} {counts[label]:,}" for label in counts.index]
+    print(f"classes: {len(labels)}, {shown(listed, CLASSES_SHOWN)}")
+    if counts.max() > 10 * counts.min():
+        print("the classes differ much in size: consider train.class_weights: balanced")
+
+
+def describe_lengths(texts: pd.Series, params: Params) -> float:
+    """Say how long texts are in tokens, how many are cut, and how much the base model knows; return what it doesn't."""
+    tokenizer = load_tokenizer(resolve_model(params.model.base, "model.base"))
+    sample = texts.sample(min(SAMPLE_TEXTS, len(texts)), random_state=0).tolist()
+    encoded = tokenizer(sample, verbose=False)["input_ids"]
+    lengths = np.array([len(ids) for ids in encoded])
+    cut = float((lengths > params.tokenize.max_length).mean())
+    middle, long = np.percentile(lengths, [50, 95])
+    print(
+        f"lengths: half of the texts have up to {middle:.0f} tokens, 95 % up to {long:.0f}; tokenize.max_length "
+        f"({params.tokenize.max_length}) cuts {cut:.0%} of them"
+    )
+    bare = tokenizer(sample, add_special_tokens=False, verbose=False)["input_ids"]
+    ids = [token for row in bare for token in row]
+    unknown = ids.count(tokenizer.unk_token_id) / max(1, len(ids))
+    script = main_script(sample[:200])
+    print(f"script: {script}; {unknown:.0%} of the tokens are unknown to {params.model.base}")
+    if unknown > MUCH_UNKNOWN:
+        print(f"WARNING: this base model does not know the language: set model.base to one that reads {script}")
+    return unknown
+
+
+def main_script(texts: list[str]) -> str:
+    """Return the script of most letters, as their Unicode names begin: Latin, Thai, Cjk and so on."""
+    letters = Counter(
+        unicodedata.name(letter, "unknown").split()[0] for text in texts for letter in text[:500] if letter.isalpha()
+    )
+    return letters.most_common(1)[0][0].capitalize() if letters else "no letters"
+
+
+def describe_splits(splits: dict[str, pd.DataFrame]) -> None:
+    print("splits: " + ", ".join(f"{name} {len(splits[name]):,}" for name in ("train", "validation", "test")))
+
+
+def lines_of(path: Path, changes: dict[str, Any]) -> str:
+    """Return the lines of a params file's `data` section that `changes` would change."""
+    now = YAML(typ="safe").load(path)["data"]
+    changed = {key: value for key, value in changes.items() if key not in now or now[key] != value}
+    stream = io.StringIO()
+    yaml = YAML()
+    yaml.dump(changed, stream)
+    return "".join(f"  {line}\n" for line in stream.getvalue().splitlines()) if changed else "  (nothing)\n"

@@ -1,0 +1,41 @@
+"""Choose sizes of the splits, and change a params file."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from ruamel.yaml import YAML
+
+from stages.common.errors import UserError
+from stages.common.outputs import whole_output
+from stages.common.params import DataParams
+
+TEST_FRACTION, VALIDATION_FRACTION = 0.2, 0.1
+MOST_TEST, MOST_VALIDATION = 2000, 1000  # rows: beyond these, scores gain little and runs get longer
+
+
+def settled_params(rows: pd.DataFrame, labels: list[str], params: DataParams) -> tuple[dict[str, Any], DataParams]:
+    """Return the keys that say how to split, and the params with them.
+
+    Raises:
+        UserError: when there are too few rows for three splits.
+    """
+    sizes = {
+        "split": "random",
+        "test_rows": max(len(labels), min(MOST_TEST, round(len(rows) * TEST_FRACTION))),
+        "validation_rows": max(len(labels), min(MOST_VALIDATION, round(len(rows) * VALIDATION_FRACTION))),
+        "train_rows": None,
+    }
+    if len(rows) < 3 * len(labels):
+        raise UserError(f"{len(rows):,} rows are left for {len(labels)} classes and three splits: gather more")
+    return sizes, params.model_copy(update=sizes)
+
+
+def write_params(path: Path, changes: dict[str, Any]) -> None:
+    """Change keys of the section `data` of a params file; the rest and the comments stay."""
+    yaml = YAML()
+    yaml.width = 4096
+    content = yaml.load(path)
+    content["data"].update(changes)
+    with whole_output(path) as partial, partial.open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)
