@@ -95,7 +95,17 @@ class PartialFile(Output):
             self.lock.acquire(timeout=0)
         except Timeout as error:
             raise PredictError(f"another run is writing {self.output}: wait for it, or stop it") from error
-        self.file: BinaryIO = self.path.open("a+b", buffering=0)
+        self.held = contextlib.ExitStack()
+        self.held.callback(self.lock.release)
+        try:
+            self.file: BinaryIO = self.held.enter_context(self.path.open("a+b", buffering=0))
+            self.begin(head)
+        except OSError:
+            self.close()
+            raise
+
+    def begin(self, head: bytes) -> None:
+        """Go on after what is whole, or start."""
         self.rows, size, self.state = self.read_journal()
         if size == 0:
             self.journal.unlink(missing_ok=True)  # before the file changes under it
@@ -134,10 +144,9 @@ class PartialFile(Output):
         self.journal.unlink(missing_ok=True)
 
     def close(self) -> None:
-        self.file.close()
         with contextlib.suppress(OSError):  # Windows removes it at its release
             Path(self.lock.lock_file).unlink()  # while it is held: then no other run has it
-        self.lock.release()
+        self.held.close()
 
     def what_is_kept(self) -> str:
         if self.identity is None:

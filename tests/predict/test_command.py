@@ -205,3 +205,13 @@ def test_cells_for_spreadsheets(predict: Runner, tmp_path: Path) -> None:
     rows = read_rows(tmp_path / "out.csv")
     assert [row["text"] for row in rows] == ["'=1+1", "'+good", "'-good", "'@good", "good", "-1.5", "'\tgood"]
     assert "'=x" in rows[0]
+
+
+def test_it_runs_where_unix_modules_are_missing(exported: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    for name in ("fcntl", "resource", "termios", "pwd", "grp"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('only on Unix')")
+    path = f"{tmp_path}{os.pathsep}{environment['PYTHONPATH']}"
+    (tmp_path / "in.txt").write_text("good\n")
+    program = Runner(exported, {**environment, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"})
+    program("--input", tmp_path / "in.txt", "--output", tmp_path / "out.csv")
+    assert len(read_rows(tmp_path / "out.csv")) == 1
