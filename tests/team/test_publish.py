@@ -68,16 +68,12 @@ def test_the_tutorial(project: Clone, hub: Hub) -> None:
     assert hub.settings["ann/reviews"]["gated"] == "manual"
 
 
-def test_what_the_export_no_longer_has_goes(project: Clone, hub: Hub) -> None:
-    hub.settings["ann/reviews"] = {}
-    hub.files["ann/reviews"] = {"old.onnx": b"old", ".gitattributes": b"*.onnx"}
-    publish(project, "ann/reviews", "--private")
-    assert hub.files["ann/reviews"] == {**sent(project), ".gitattributes": b"*.onnx"}
-
-
-def test_a_private_repository(project: Clone, hub: Hub) -> None:
+def test_a_private_repository_holds_the_export_and_no_more(project: Clone, hub: Hub) -> None:
     publish(project, "ann/reviews", "--private")
     assert hub.settings["ann/reviews"]["visibility"] == "private"
+    hub.files["ann/reviews"] |= {"old.onnx": b"old", ".gitattributes": b"*.onnx"}
+    publish(project, "ann/reviews", "--private")
+    assert hub.files["ann/reviews"] == {**sent(project), ".gitattributes": b"*.onnx"}
 
 
 @pytest.mark.parametrize(
