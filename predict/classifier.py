@@ -30,24 +30,28 @@ class Classifier:
     Attributes:
         labels: the names of the classes, in the order of the probabilities.
         label_values: the label of each value that stood for one in the data that it was trained on.
+        precision: the one asked for, or else the one that the export found to be safe.
         identity: SHA-256 of the folder's manifest, which names every file by its own.
 
     Raises:
         PredictError: when a file is missing or is not the one that was exported.
     """
 
-    def __init__(self, folder: str | Path, precision: str = "int8", threads: int | None = None) -> None:
+    def __init__(self, folder: str | Path, precision: str | None = None, threads: int | None = None) -> None:
         folder = Path(folder)
         manifest = read_manifest(folder)
         self.identity: str = manifest[DIGEST]
         self.labels: list[str] = manifest["labels"]
         self._tokenize = manifest["tokenize"]
-        check_files(folder, ["tokenizer.json", MODELS[precision]], manifest)
+        self.precision: str = precision or manifest["default_precision"]
+        model = MODELS[self.precision]
+        check_files(folder, ["tokenizer.json", model], manifest)
+        self._equal_lengths: bool = manifest["onnx"]["equal_lengths"]
         self.label_values: dict[str, str] = manifest["label_values"]
         self._tokenizer = load_tokenizer(folder / "tokenizer.json")
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._session = start_session(folder / MODELS[precision], threads)
+        self._session = start_session(folder / model, threads)
 
     def probabilities(self, texts: list[str]) -> np.ndarray:
         """Return the probability of each class for each text, float32 (n, classes).
@@ -82,7 +86,10 @@ class Classifier:
         order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row]))
         start = 0
         while start < len(order):
-            rows = order[start : start + max(1, BATCH_TOKENS // len(encoded[order[start]]))]
+            longest = len(encoded[order[start]])
+            rows = order[start : start + max(1, BATCH_TOKENS // longest)]
+            if self._equal_lengths:
+                rows = [row for row in rows if len(encoded[row]) == longest]
             batch = pad_batch([encoded[row] for row in rows], self._tokenize["pad_token_id"])
             logits[rows] = self.run(batch)
             done(len(rows))
@@ -91,7 +98,8 @@ class Classifier:
 
     def run(self, batch: dict[str, np.ndarray]) -> np.ndarray:
         try:
-            return self._session.run(["logits"], batch)[0]
+            taken = {value.name for value in self._session.get_inputs()}  # Fourier transforms take no mask
+            return self._session.run(["logits"], {name: batch[name] for name in taken})[0]
         except Exception as error:  # ONNX Runtime's have no other base
             raise PredictError(
                 f"ONNX Runtime failed on a batch of {batch['input_ids'].shape}: {one_line(error)}"

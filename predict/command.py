@@ -66,7 +66,7 @@ def parse_arguments() -> argparse.Namespace:
         "--spreadsheet", action="store_true", help="csv and tsv that a spreadsheet won't run: ' before = + - @ in cells"
     )
     add("--model", type=Path, metavar="FOLDER", help="the exported folder (default: the nearest one)")
-    add("--precision", choices=PRECISIONS, default="int8", help="of the model (default: int8)")
+    add("--precision", choices=PRECISIONS, help="of the model (default: int8, unless the export found it to differ)")
     add("--threads", type=positive, metavar="N", help="processor threads (default: one for each core)")
     chosen = parser.parse_args()
     if bool(chosen.texts) == bool(chosen.input):
@@ -145,7 +145,7 @@ def predict_inputs(chosen: argparse.Namespace) -> int:
         output,
         write=chosen.output is not None or chosen.label_column is None,
         spreadsheet=chosen.spreadsheet,
-        options={"input_format": chosen.input_format, "precision": chosen.precision},
+        options={"input_format": chosen.input_format, "precision": classifier.precision},
     )
     tally = predict_files(classifier, job)
     if chosen.label_column:

@@ -49,6 +49,11 @@ def check_files(folder: Path, names: list[str], manifest: dict[str, Any]) -> Non
     labels those of config.json."""
     files = manifest["files"]
     for name in names:
+        if name not in files and (why := manifest["onnx"]["missing_because"]):
+            raise PredictError(
+                f"{folder} has no ONNX form ({why}): pip install torch transformers, and then in Python "
+                f"transformers.pipeline('text-classification', model='{folder}')"
+            )
         if name not in files:
             raise PredictError(f"{folder} was exported without {name}: export it again, or choose another --precision")
     for name, known in files.items():

@@ -68,6 +68,7 @@ def write_manifest(folder: Path) -> None:
     tokenize = {**TOKENIZE, "tokens_before": [2], "tokens_after": [3], "pad_token_id": 0}
     values = {"1": "bad", "2": "fair", "3": "good"}
     manifest = {"format": FORMAT, "labels": LABELS, "label_values": values, "tokenize": tokenize, "files": files}
+    manifest |= {"default_precision": "int8", "onnx": {"missing_because": None, "equal_lengths": False}}
     write_sealed(folder, manifest)
 
 

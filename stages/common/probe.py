@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
@@ -12,8 +13,9 @@ PROBE_IDS = 1000  # token ids that the rows are drawn from
 TOLERANCE = 1e-4  # relative and absolute
 
 
+@cache
 def note(message: str) -> None:
-    """Say on the screen what is left out, and why."""
+    """Say on the screen, once, what is left out, and why."""
     print(f"note: {message}", file=sys.stderr)
 
 

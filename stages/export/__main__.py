@@ -16,8 +16,8 @@ from stages.common.splits import label_names, read_split
 from stages.export.card import write_card
 from stages.export.manifest import copy_program, sizes, write_manifest
 from stages.export.merged import save_torch
-from stages.export.onnx_graph import save_onnx
-from stages.export.parity import check_parity
+from stages.export.onnx_graph import Graphs, save_onnx
+from stages.export.parity import check_parity, default_precision
 
 
 def main() -> None:
@@ -37,12 +37,13 @@ def main() -> None:
     temperature = json.loads(paths["evaluate.json"].read_text())["temperature"]
     with whole_output(paths["export"]) as folder:
         save_torch(base, paths["adapter"], labels, temperature, folder, params)
-        if params.export.onnx:
-            save_onnx(folder)
+        graphs = save_onnx(folder) if params.export.onnx else Graphs("export.onnx is false")
+        if not graphs.problem:
             copy_program(folder / "predict")
         write_card(folder, params, labels, temperature, paths)
-        write_manifest(folder, params, labels, temperature, base, paths)
+        write_manifest(folder, params, labels, temperature, base, paths, graphs)
         report = check_parity(base, folder, validation, paths, temperature, params)
+        write_manifest(folder, params, labels, temperature, base, paths, graphs, default_precision(report))
     write_json(paths["export.json"], {**report, "megabytes": sizes(paths["export"])})
 
 

@@ -14,6 +14,7 @@ from stages.common.decisive import decisive
 from stages.common.params import Params
 from stages.common.splits import SPLITS, split_path
 from stages.common.tokenizer import load_tokenizer, special_tokens
+from stages.export.onnx_graph import Graphs
 
 PACKAGES = ("onnx", "onnxruntime", "peft", "safetensors", "tokenizers", "torch", "transformers")
 
@@ -26,10 +27,21 @@ def copy_program(folder: Path) -> None:
 
 
 def write_manifest(
-    folder: Path, params: Params, labels: list[str], temperature: float, base: Path, paths: dict[str, Path]
+    folder: Path,
+    params: Params,
+    labels: list[str],
+    temperature: float,
+    base: Path,
+    paths: dict[str, Path],
+    graphs: Graphs,
+    precision: str = "int8",
 ) -> None:
     """Write manifest.json: what predict needs to know, what the model came from, the SHA-256 of every file, and that of
-    all the rest of it."""
+    all the rest of it.
+
+    Args:
+        precision: what predict uses unless it is told otherwise.
+    """
     before, after = special_tokens(tokenizer := load_tokenizer(base))
     tokenize = {"tokens_before": before, "tokens_after": after, "pad_token_id": tokenizer.pad_token_id}
     sections = {name: decisive(getattr(params, name)) for name in ("data", "model", "tokenize", "lora", "train")}
@@ -48,8 +60,10 @@ def write_manifest(
         "files": {
             str(path.relative_to(folder)): {"sha256": file_sha256(path), "bytes": path.stat().st_size}
             for path in sorted(folder.rglob("*"))
-            if path.is_file()
+            if path.is_file() and path.name != "manifest.json"
         },
+        "default_precision": precision,
+        "onnx": {"missing_because": graphs.problem, "equal_lengths": graphs.equal_lengths},
     }
     manifest[DIGEST] = digest_of(manifest)
     text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False)

@@ -3,7 +3,10 @@
 import contextlib
 import io
 import logging
+import shutil
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
@@ -15,48 +18,109 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from transformers.exporters import OnnxConfig, OnnxExporter
 from transformers.exporters.onnxruntime_fusions import fuse_for_onnxruntime
 
-from predict.classifier import MODELS
+from predict.classifier import MODELS, start_session
 from stages.common.attention import use_products
 from stages.common.first_position import skip_unread_positions
 from stages.common.model import keep_logits
+from stages.common.padding import padding_changes_logits
+from stages.common.probe import note, probe_batch, probe_logits, reason, why_different
 
 PROTOBUF_LIMIT = 2_000_000_000  # bytes that one ONNX file can hold, less some room; weights beyond go beside it
 
 
-def save_onnx(folder: Path) -> None:
+@dataclass(frozen=True)
+class Graphs:
+    """How the ONNX graphs are to be run."""
+
+    problem: str | None = None  # why there are none
+    equal_lengths: bool = False  # in batches of one length, without padding, on which the logits depend
+
+
+def save_onnx(folder: Path) -> Graphs:
     """Write onnx/model.onnx, float32 and fused for CPUs, and onnx/model_int8.onnx: weights int8, activations quantized
     as they come.
 
     Batch and length are free. Weights have 7 bits of the 8: processors without VNNI add products of 8 bits up in 16,
-    which overflow.
+    which overflow. Where ONNX Runtime does not give PyTorch's logits on a probe, the fused graph gives way to the plain
+    one, and that to none, which is said.
     """
-    fp32, int8 = folder / MODELS["fp32"], folder / MODELS["int8"]
+    fp32 = folder / MODELS["fp32"]
     fp32.parent.mkdir()
     model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True).eval()
     external = sum(weight.nbytes for weight in model.parameters()) > PROTOBUF_LIMIT
     model.register_forward_hook(keep_logits)
-    skip_unread_positions(model)
+    equal_lengths = padding_changes_logits(model)
+    if not equal_lengths:
+        skip_unread_positions(model)
     use_products(model)
-    with quiet_export():
-        program = trace(model)
-        ClearMetadataAndDocStringPass()(program)  # it names files of this machine
-        save_graph(program, fp32, external)  # not fused yet: in int8, packed products take no bias
-        quantize_dynamic(
-            fp32,
-            int8,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            reduce_range=True,
-            use_external_data_format=external,
-            extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
-        )
-        fuse_for_onnxruntime(program, "cpu")
-        save_graph(program, fp32, external)
+    try:
+        with quiet_export():
+            program = trace(model)
+            ClearMetadataAndDocStringPass()(program)  # it names files of this machine
+            save_graph(program, fp32, external)  # not fused yet: in int8, packed products take no bias
+            problem = why_wrong(fp32, model, equal_lengths)
+            if not problem:
+                quantize(fp32, folder / MODELS["int8"], external)
+                start_session(folder / MODELS["int8"], None)
+    except Exception as error:  # of PyTorch, onnxscript or ONNX Runtime, for what an architecture does
+        problem = reason(error)
+    if problem:
+        shutil.rmtree(fp32.parent)
+        note(f"no ONNX form of {type(model).__name__}, the export has PyTorch's alone: {problem}")
+        return Graphs(problem)
+    fuse(program, fp32, model, external, equal_lengths)
+    return Graphs(equal_lengths=equal_lengths)
+
+
+def fuse(program: onnx_ir.Model, fp32: Path, model: PreTrainedModel, external: bool, equal_lengths: bool) -> None:
+    """Fuse a graph for CPUs; one that then fails or differs stays as it was, which is said."""
+    with tempfile.TemporaryDirectory(dir=fp32.parent.parent) as kept:
+        plain = [shutil.copy(path, kept) for path in fp32.parent.glob(f"{fp32.name}*")]
+        try:
+            with quiet_export():
+                fuse_for_onnxruntime(program, "cpu")
+                save_graph(program, fp32, external)
+            problem = why_wrong(fp32, model, equal_lengths)
+        except Exception as error:  # of onnxscript, for what an architecture does
+            problem = reason(error)
+        if problem:
+            note(f"the ONNX graph in float32 stays unfused, and slower: {problem}")
+            for path in plain:
+                shutil.copy(path, fp32.parent)
+
+
+def quantize(fp32: Path, int8: Path, external: bool) -> None:
+    quantize_dynamic(
+        fp32,
+        int8,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        reduce_range=True,
+        use_external_data_format=external,
+        extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
+    )
+
+
+def why_wrong(path: Path, model: PreTrainedModel, equal_lengths: bool) -> str | None:
+    """Return why a graph does not give the model's logits on padded texts, or on single ones; None when it does."""
+    batch = probe_batch(model)
+    lengths = batch["attention_mask"].sum(1).tolist()
+    session = start_session(path, None)
+    batches = [batch]
+    if equal_lengths:
+        batches = [
+            {name: ids[row : row + 1, :length] for name, ids in batch.items()} for row, length in enumerate(lengths)
+        ]
+    for inputs in batches:
+        taken = {value.name for value in session.get_inputs()}
+        (found,) = session.run(["logits"], {name: ids.numpy() for name, ids in inputs.items() if name in taken})
+        if problem := why_different(torch.from_numpy(found), probe_logits(model, inputs)):
+            return problem
+    return None
 
 
 def trace(model: PreTrainedModel) -> onnx_ir.Model:
-    ids = torch.arange(5, 21).view(2, 8)
-    inputs = {"input_ids": ids, "attention_mask": (ids % 8 < 6).long()}
+    inputs = probe_batch(model, (8, 6))
     free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     config = OnnxConfig(dynamic=True, dynamic_shapes=dict.fromkeys(inputs, free))
     return OnnxExporter().export(model, inputs, config=config).program

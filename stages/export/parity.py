@@ -7,20 +7,24 @@ import numpy as np
 import pandas as pd
 from datasets import Dataset
 from safetensors.numpy import load_file
+from scipy.special import softmax
 from scipy.stats import binomtest
 from transformers import AutoModelForSequenceClassification
 
-from predict.classifier import Classifier
+from predict.classifier import MODELS, Classifier
 from scoring.clusters import single_rows
 from scoring.intervals import percentiles
 from scoring.resampling import drawn_weights
 from stages.common.errors import UserError
 from stages.common.inference import parity_rows, predict_logits
-from stages.common.model import load_adapter
+from stages.common.model import load_adapter, run_without_padding
 from stages.common.params import Params
+from stages.common.probe import note
 from stages.common.splits import label_names
 
 RESAMPLES = 2000
+MAX_FLIPPED = 0.02  # of the decisions, surely more than which int8 is not used unasked
+MAX_SHIFT = 0.05  # of the probabilities, on average, likewise
 
 
 def check_parity(
@@ -37,6 +41,7 @@ def check_parity(
     """
     labels, limits = label_names(validation), params.export
     rows = parity_rows(validation)
+    onnx = (folder / MODELS["fp32"]).exists()
     trained = load_file(paths["adapter"] / "logits.safetensors")
     texts = pd.read_parquet(paths["prepared"] / "validation.parquet", columns=["text"])["text"]
 
@@ -48,6 +53,7 @@ def check_parity(
         model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True).eval()
         if list(model.config.id2label.values()) != labels:
             raise UserError(f"its labels are {list(model.config.id2label.values())}, and the data's are {labels}")
+        run_without_padding(model)
         return predict_logits(model, rows, len(rows))
 
     def onnx_fp32() -> np.ndarray:
@@ -60,20 +66,35 @@ def check_parity(
             raise UserError("it does not cut texts into the tokens that the model was trained on")
         return classifier.logits(encoded)
 
-    exact = {"reloaded": reloaded, "merged": merged, **({"onnx": onnx_fp32} if limits.onnx else {})}
+    exact = {"reloaded": reloaded, "merged": merged, **({"onnx": onnx_fp32} if onnx else {})}
     report: dict[str, float] = {"parity_rows": len(rows)}
     for form, logits_of in exact.items():
         difference = float(np.abs(run_form(form, logits_of) * temperature - trained["parity"]).max())
         if not difference <= limits.max_logit_difference:
             refuse(form, f"a logit differs by {difference:.2g}", "max_logit_difference", limits.max_logit_difference)
         report[f"{form}_logit_difference"] = difference
-    if not limits.onnx:
+    if not onnx:
         return report
-    lost = compare_decisions(run_form("int8", onnx_int8), trained["validation"], np.asarray(validation["label"]))
+    quantized = run_form("int8", onnx_int8)
+    lost = compare_decisions(quantized, trained["validation"], np.asarray(validation["label"]))
+    shift = np.abs(softmax(quantized, axis=1) - softmax(trained["validation"] / temperature, axis=1)).max(axis=1)
+    lost["int8_probability_shift"] = float(shift.mean())
     if lost["int8_accuracy_lost_ci95_low"] > limits.max_int8_accuracy_lost:
         found = f"it loses {lost['int8_accuracy_lost']:.2%} of accuracy"
         refuse("int8", found, "max_int8_accuracy_lost", limits.max_int8_accuracy_lost)
     return {**report, **lost}
+
+
+def default_precision(report: dict[str, float]) -> str:
+    """Return what predict should use: int8, unless it is a different model in effect, which is said."""
+    flipped, shift = report.get("int8_decisions_flipped_ci95_low", 0.0), report.get("int8_probability_shift", 0.0)
+    if flipped <= MAX_FLIPPED and shift <= MAX_SHIFT:
+        return "int8"
+    note(
+        f"int8 decides {report['int8_decisions_flipped']:.1%} of validation texts otherwise and moves probabilities "
+        f"by {shift:.2f} on average: predict uses fp32 unless told otherwise"
+    )
+    return "fp32"
 
 
 def run_form(form: str, logits_of: Callable[[], np.ndarray]) -> np.ndarray:
