@@ -57,21 +57,14 @@ uses 8-bit weights unless told otherwise (`--precision fp32`): a few decisions d
 Or with"""
 
 
-def card_text(
-    params: Params, labels: list[str], temperature: float, scores: dict, data: dict, examples: list, has_program: bool
-) -> str:
-    named = ", ".join(map(escape, labels[:LABELS_NAMED])) + (", …" if len(labels) > LABELS_NAMED else "")
-    source = params.data.source
-    sources = ", ".join(map(code_span, [source] if isinstance(source, str) else map(str, source)))
-    max_length, rows = params.tokenize.max_length, data["rows"]
-    return f"""# LoRA text classifier
+CARD = """# LoRA text classifier
 
-Gives a text one of {len(labels)} labels: {named}. The base model is {code_span(params.model.base)};
+Gives a text one of {num_labels} labels: {named}. The base model is {base};
 LoRA adapters and the head were trained, the rest stayed frozen, and the adapters were then added to the weights. The
 logits of all forms are calibrated: they are those of training divided by a temperature of {temperature}, which was
 fitted on the validation split.
 
-{PROGRAM if has_program else "With"} `transformers`:
+{program} `transformers`:
 
 ```python
 from transformers import pipeline
@@ -79,16 +72,16 @@ from transformers import pipeline
 classify = pipeline("text-classification", model="FOLDER", truncation=True, max_length={max_length})
 ```
 
-The adapter by itself is in `adapter/`. {adapter_text(params.model.base, len(labels))}
+The adapter by itself is in `adapter/`. {adapter}
 
 ## Data
 
-{sources}: {rows["train"]["all"]:,} texts to train, {rows["validation"]["all"]:,} to choose the best
-evaluation, {rows["test"]["all"]:,} to test; duplicates, near ones too, were removed before the split.
+{sources}: {train:,} texts to train, {validation:,} to choose the best
+evaluation, {test:,} to test; duplicates, near ones too, were removed before the split.
 
 ## Scores on the test split
 
-{score_table(scores)}
+{scores}
 
 ## Examples
 
@@ -96,19 +89,41 @@ The shortest text of each label in the test split:
 
 | text | label | the model says | probability |
 | --- | --- | --- | --- |
-{chr(10).join(map(example_row, examples))}
+{examples}
 
 ## Limits
 
 - It knows texts like those it was trained on; on others the scores above say nothing.
-- It reads {max_length} tokens. Of longer texts training kept the {code_span(params.tokenize.truncation)};
+- It reads {max_length} tokens. Of longer texts training kept the {truncation};
   the pipeline above keeps the start.
 - It always answers with one of its labels, also where none fits, and may repeat the bias of its base model and data.
 
 ## Params
 
-{code_block(as_yaml(used_params(params)), "yaml")}
+{params}
 """
+
+
+def card_text(
+    params: Params, labels: list[str], temperature: float, scores: dict, data: dict, examples: list, has_program: bool
+) -> str:
+    named = ", ".join(map(escape, labels[:LABELS_NAMED])) + (", …" if len(labels) > LABELS_NAMED else "")
+    source = params.data.source
+    return CARD.format(
+        num_labels=len(labels),
+        named=named,
+        base=code_span(params.model.base),
+        temperature=temperature,
+        program=PROGRAM if has_program else "With",
+        max_length=params.tokenize.max_length,
+        adapter=adapter_text(params.model.base, len(labels)),
+        sources=", ".join(map(code_span, map(str, source if isinstance(source, list) else [source]))),
+        **{split: counts["all"] for split, counts in data["rows"].items()},
+        scores=score_table(scores),
+        examples="\n".join(map(example_row, examples)),
+        truncation=code_span(params.tokenize.truncation),
+        params=code_block(as_yaml(used_params(params)), "yaml"),
+    )
 
 
 def adapter_text(base: str, num_labels: int) -> str:
