@@ -27,6 +27,7 @@ CODE = (
     "sharing",
     "stages",
     "start",
+    "data/corrections.csv",
     "dvc.yaml",
     ".dvc",
     ".dvcignore",

@@ -4,6 +4,7 @@ Run: python -m stages.prepare_data
 """
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from stages.common.outputs import whole_output, write_json
 from stages.common.params import load_params
 from stages.common.paths import stage_paths
 from stages.prepare_data.columns import GIVEN, TIME
+from stages.prepare_data.corrections import correct
 from stages.prepare_data.duplicates import drop_unusable
 from stages.prepare_data.intake import read_selected
 from stages.prepare_data.labels import name_labels
@@ -33,7 +35,8 @@ def main() -> None:
     note = Notes()
     selected, num_read = read_selected(data_sources(params.data), params.data, note)
     labels = name_labels(selected, params.data)
-    kept, dropped = drop_unusable(selected, params.data, note)
+    corrected, corrections = correct(selected, labels, paths["corrections.csv"], note)
+    kept, dropped = drop_unusable(corrected, params.data, note)
     kept, labels, dropped["rare_class"] = settle_rare(kept, labels, params.data, note)
     splits = make_splits(kept, params.data, note)
     with whole_output(paths["prepared"]) as folder:
@@ -41,7 +44,22 @@ def main() -> None:
         for name, rows in splits.items():
             rows.drop(columns=[GIVEN, TIME]).to_parquet(folder / f"{name}.parquet", index=False)
         (folder / "labels.json").write_text(json.dumps(labels, ensure_ascii=False) + "\n", encoding="utf-8")
-    write_json(paths["data.json"], summarise(num_read, {"filter": num_read - len(selected), **dropped}, splits, labels))
+        note.list_dropped(folder / "dropped.csv")
+    dropped |= {"filter": num_read - len(selected), "correction": corrections.pop("dropped")}
+    metrics = summarise(num_read, dropped, splits, labels) | {"corrections": corrections}
+    write_json(paths["data.json"], metrics)
+    say(metrics, paths["prepared"])
+
+
+def say(metrics: dict, prepared_dir: Path) -> None:
+    """Print what came of the rows."""
+    dropped = [f"{count:,} {reason}" for reason, count in metrics["rows_dropped"].items() if count]
+    splits = [f"{metrics['rows'][name]['all']:,} {name}" for name in ("train", "validation", "test")]
+    unused = f"{metrics['rows_unused']:,} not asked for"
+    print(f"prepare-data: {metrics['rows_read']:,} rows read; {', '.join(splits)}; {unused}")
+    print(f"dropped: {', '.join(dropped) or 'none'}; all but the filter's are in {prepared_dir}/dropped.csv")
+    if changed := metrics["corrections"]["labels"]:
+        print(f"labels corrected: {changed:,}")
 
 
 def summarise(read: int, dropped: dict[str, int], splits: dict[str, pd.DataFrame], labels: list[str]) -> dict:

@@ -21,17 +21,17 @@ def drop_unusable(rows: pd.DataFrame, params: DataParams, note: Notes) -> tuple[
         UserError: when no row is left.
     """
     keys = rows["text"].map(copy_key)
-    dropped = {"empty": int((keys == "").sum())}
+    dropped = {"empty": note.drop(rows[keys == ""], "empty")}
     rows, keys = rows[keys != ""], keys[keys != ""]
     dropped["across_splits"] = 0
     if (rows[GIVEN] != "").any():
         rows, dropped["across_splits"] = separate(rows, keys, params, note)
         keys = keys[rows.index]
-    rows, dropped["exact_duplicate"], dropped["exact_duplicate_conflict"] = keep_first(rows, keys.to_numpy())
+    rows = keep_first(rows, keys.to_numpy(), "exact_duplicate", dropped, note)
     if rows.empty:
         raise UserError(f"no row is left: {', '.join(f'{count:,} {reason}' for reason, count in dropped.items())}")
     groups = near_duplicate_groups(rows["text"], params.near_duplicate_similarity)
-    rows, dropped["near_duplicate"], dropped["near_duplicate_conflict"] = keep_first(rows, groups)
+    rows = keep_first(rows, groups, "near_duplicate", dropped, note)
     return rows.reset_index(drop=True), dropped
 
 
@@ -44,14 +44,18 @@ def separate(rows: pd.DataFrame, keys: pd.Series, params: DataParams, note: Note
     near = near_duplicate_groups(rows["text"].iloc[first], params.near_duplicate_similarity)[exact]
     together = pd.factorize(rows["group"].where(rows["group"] != ""))[0]  # -1 without a group
     across = drop_across(rows, [near, together], params, note)
-    return rows[~across], int(across.sum())
+    return rows[~across], note.drop(rows[across], "across_splits")
 
 
-def keep_first(rows: pd.DataFrame, groups: np.ndarray) -> tuple[pd.DataFrame, int, int]:
-    """Return the first row of each group of one label, and how many were dropped as copies and as conflicting."""
+def keep_first(
+    rows: pd.DataFrame, groups: np.ndarray, reason: str, dropped: dict[str, int], note: Notes
+) -> pd.DataFrame:
+    """Return the first row of each group of one label; count in `dropped` the copies and the conflicting rows."""
     own = rows[GIVEN].isin(["train", ""]).to_numpy()  # a given test or validation split stays as it is
     groups = np.where(own, pd.factorize(groups)[0], -1 - np.arange(len(rows)))
     grouped = rows.groupby(groups, sort=False)["label"]
     conflict = (grouped.transform("nunique") > 1).to_numpy()
     copy = (grouped.cumcount() > 0).to_numpy() & ~conflict
-    return rows[~copy & ~conflict], int(copy.sum()), int(conflict.sum())
+    dropped[reason] = note.drop(rows[copy], reason)
+    dropped[f"{reason}_conflict"] = note.drop(rows[conflict], f"{reason}_conflict")
+    return rows[~copy & ~conflict]

@@ -45,7 +45,8 @@ def settle_rare(
     common = [label for label in labels if label not in rare.index]
     if params.rare_classes == "drop":
         note(f"{plural(int(is_rare.sum()), 'row')} dropped: {found}")
-        rows, dropped = rows[~is_rare].reset_index(drop=True), int(is_rare.sum())
+        dropped = note.drop(rows[is_rare], "rare_class")
+        rows = rows[~is_rare].reset_index(drop=True)
     else:
         note(f"{plural(int(is_rare.sum()), 'row')} put into the class {MERGED}: {found}")
         rows, dropped = rows.assign(label=rows["label"].where(~is_rare, MERGED)), 0
