@@ -1,6 +1,7 @@
 """Review one revision against another."""
 
 import argparse
+import threading
 from pathlib import Path
 
 from review.blocks import Report
@@ -34,7 +35,9 @@ def review_revision(
     review.data = differing_data(review, folder)
     if not review.changes.same("evaluation"):
         from review.evidence import find_evidence
+        from review.report_html import vega_scripts
 
+        threading.Thread(target=vega_scripts, daemon=True).start()  # a second of work for the other core
         review.evidence = find_evidence(base, head, review.data, gate, chosen.resamples, folder)
         review.failures = changed_failures(base, head, folder)
     if review.evidence:

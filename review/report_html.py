@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from review.blocks import Cell, Chart, Line, Quote, Report, number
 
@@ -10,6 +11,7 @@ TEXT_CHARACTERS = 600  # of a text in a table
 TABLE_ROWS = 200
 PICTURE_WIDTH = 420  # pixels, of each chart
 VEGA_LITE = "6.4"
+BUNDLING = Lock()  # so that a second thread waits for the first, and does not do its work again
 
 
 def as_html(report: Report) -> str:
@@ -41,9 +43,14 @@ def specification(chart: Chart) -> str:
     return json.dumps(whole, ensure_ascii=False).replace("<", "\\u003c")
 
 
-@cache
 def vega_scripts() -> str:
     """Return Vega, Vega-Lite and Vega-Embed in one script, from the package that draws the picture, too."""
+    with BUNDLING:
+        return bundled()
+
+
+@cache
+def bundled() -> str:
     import vl_convert
 
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE).replace(

@@ -21,6 +21,7 @@ REPOSITORY = Path(__file__).parents[1]
 PARAMS = Path(__file__).with_name("params.yaml")  # the tests' own, whatever the repository's are
 SUITE = Path(__file__).with_name("behaviour.yaml")
 CODE = (
+    ".github",
     "predict",
     "review",
     "scoring",
