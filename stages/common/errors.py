@@ -74,12 +74,14 @@ def hook(kind: type[BaseException], error: BaseException, trace: TracebackType |
 
 def end(error: BaseException) -> None:
     """Exit with one line if an exception is not a fault of ours."""
-    if any(isinstance(each, KeyboardInterrupt) for each in chain(error)):
-        print("stopped", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    interrupted = any(isinstance(each, KeyboardInterrupt) for each in chain(error))
     line = str(error) if isinstance(error, UserError) else machine_limit(error)
-    if line is not None and not isinstance(error, SystemExit):
-        sys.exit(f"error: {line}")
+    if isinstance(error, SystemExit) or (line is None and not interrupted):
+        return
+    sys.unraisablehook = lambda _: None  # libraries that clean up fail for the same reason: nothing new to say
+    if interrupted:
+        print("stopped", file=sys.stderr)
+    sys.exit(INTERRUPTED if interrupted else f"error: {line}")
 
 
 def machine_limit(error: BaseException) -> str | None:

@@ -10,10 +10,10 @@ VALUES: dict[str, tuple[Any, str]] = {  # one key set to a value, and what is sa
     "lora.dropout": (1.0, "less than 1; however: 1.0"),
     "lora.target_modules": (
         [],
-        "'auto' or 'all-linear' or List should have at least 1 item after validation, not 0; …",
+        "'auto' or …; however: []",
     ),
     "lora.layers": (10**12, "'all' or less than or equal to 1000 or a valid list; however: 1000000000000"),
-    "lora.init": ("random", "'default', 'gaussian', 'orthogonal', 'pissa' or 'olora'; however: 'random'"),
+    "lora.init": ("random", "…default, gaussian, orthogonal…; however: 'random'"),
     "lora.dora": ("yes", "a valid boolean; however: 'yes'"),
     "data.source": ([], "…List should have at least 1 item after validation, not 0…; however: []"),
     "data.text_column": (7, "a valid string; however: 7"),

@@ -24,6 +24,7 @@ def ended(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> str | int | 
         raise error
 
     monkeypatch.setattr(sys, "argv", ["stage"])
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     with pytest.raises(SystemExit) as end:
         run_stage(main)
     return end.value.code
