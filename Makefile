@@ -5,7 +5,7 @@ PIP := $(VENV)/bin/pip --disable-pip-version-check
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process would spend ten seconds on compiling its libraries
 
-.PHONY: help setup tools remote merge publish start repro review test nightly lint docs bench lock
+.PHONY: help setup tools remote merge plots publish start repro review test nightly lint docs bench lock
 .DEFAULT_GOAL := help
 
 help: ## Show what each target does
@@ -61,6 +61,9 @@ remote: setup ## Keep the team's data and models at URL: a folder, ssh://HOST/FO
 
 merge: setup ## Merge BRANCH, and make the results of both; without BRANCH, go on with a merge in conflict
 	python -m sharing.merge $(BRANCH)
+
+plots: setup ## Show the plots in a page that opens with the network off
+	python -m sharing.plots
 
 publish: setup ## Put the exported model on the Hugging Face Hub: REPO=OWNER/NAME [OPTIONS=--dry-run]
 	@test -n "$(REPO)" || { echo "error: where to? For example: make publish REPO=OWNER/NAME"; exit 1; }

@@ -1,4 +1,4 @@
-"""Programs for a team: merge branches with results, publish the model."""
+"""Programs for a team: merge branches with results, show plots, publish the model."""
 
 from collections.abc import Callable
 

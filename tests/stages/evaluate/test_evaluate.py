@@ -1,6 +1,7 @@
 """Scores, intervals, calibration, slices, behaviour and label errors are what the field means by them."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -153,10 +154,12 @@ def test_a_slice_column_that_is_not_there_stops_the_stage(clone: Clone, monkeypa
     assert clone.read("metrics/evaluate.json") == before
 
 
-def test_the_page_of_plots_shows_every_table(reproduced: Clone, tmp_path: Path) -> None:
-    reproduced.run("dvc", "plots", "show", "--out", str(tmp_path / "plots"))
-    page = (tmp_path / "plots/index.html").read_text()
+def test_the_page_of_plots_shows_every_table_and_needs_no_network(reproduced: Clone, tmp_path: Path) -> None:
+    reproduced.run("python", "-m", "sharing.plots", "--out", str(tmp_path / "plots"))
+    page = (tmp_path / "plots/index.html").read_text(encoding="utf-8")
     for title in ("Confusion", "Precision and recall", "ROC", "Accuracy on parts", "Is the model right as often"):
         assert f'"title": {{"text": "{title}' in page
     for line in ("reliability.csv::accuracy", "reliability.csv::perfectly_calibrated", "reliability_uncalibrated.csv"):
         assert line in page
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)  # all of Vega is in it
+    assert page.count("<script") == page.count("</script>") == page.count("vegaEmbed('#") + 1
