@@ -29,7 +29,7 @@ FILM_ROWS, BLOCK_ROWS, TEST_ROWS = 30, 100, 2000
 SHARPNESS = 2.5  # of the probabilities: a margin of 1 is a logit of 2.5
 SCORES = ("accuracy", "f1", "roc_auc", "log_loss")
 RESAMPLES = 1000
-TRUE_BLOCKS = 4000  # of a split so large that its scores are the true ones
+TRUE_BLOCKS = 2000  # of a split so large that its scores are the true ones
 
 
 @dataclass(frozen=True)

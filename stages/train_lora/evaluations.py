@@ -37,7 +37,15 @@ class ValidationMetrics:
         return {
             "log_loss": float(np.average(losses, weights=self.weights[prediction.label_ids])),
             "accuracy": float((classes == prediction.label_ids).mean()),
-            "f1_macro": float(f1_score(prediction.label_ids, classes, average="macro")),
+            "f1_macro": float(
+                f1_score(
+                    prediction.label_ids,
+                    classes,
+                    labels=np.unique(prediction.label_ids),
+                    average="macro",
+                    zero_division=0,
+                )
+            ),  # over the classes that have a row, as in scoring/scores.py
             "predicted_classes": float(len(np.unique(classes))),
         }
 
