@@ -61,7 +61,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):  # Windows removes no open file
-            Path(lock.lock_file).unlink()  # while it is held: whoever waits for it sees that, and makes another
+            Path(lock.lock_file).unlink()  # while it is held: a process that waits for it notices, and makes a new one
         lock.release()
 
 

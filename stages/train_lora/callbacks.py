@@ -28,7 +28,7 @@ def early_stopping(params: TrainParams) -> list[TrainerCallback]:
 
 
 class StopWhenDiverged(TrainerCallback):
-    """Stop at the first logged loss that is not finite, or far above the first one: no recipe comes back from there."""
+    """Stop at the first logged loss that is not finite, or far above the first: training does not recover."""
 
     def on_log(
         self,

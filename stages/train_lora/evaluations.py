@@ -17,7 +17,7 @@ HIGHER_IS_BETTER = {"f1_macro"}
 
 
 class ValidationMetrics:
-    """Judge an evaluation, and hold on to its logits, float32 (n, classes): the last one's are often wanted again.
+    """Judge an evaluation, and keep its logits, float32 (n, classes): often the last evaluation's are those to save.
 
     The log loss weighs the classes as training does, by `weights`, float (classes,): the best evaluation is then the
     best at what is trained for. It counts every row once, whatever the batch size and the number of processes; the

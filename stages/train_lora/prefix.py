@@ -31,10 +31,11 @@ from stages.train_lora import bfloat16, cache, fused
 from stages.train_lora.bfloat16 import LENGTH_MULTIPLE
 
 BUILD_ROWS = 16  # texts in a batch while a prefix is built
-BYTES_PER_STATE, BYTES_PER_ID, BYTES_PER_ROW = 2, 4, 32  # float16, int32; a row's lengths, label and offsets
+BYTES_PER_STATE, BYTES_PER_ID = 2, 4  # float16, int32
+BYTES_PER_ROW = 32  # its two lengths, its label, and where its lists begin
 HALF = 2e-2  # how far, relative and absolute, numbers kept in float16 may move the probe's logits
-CHUNK_BYTES = 16_000_000  # written at once: to open a file, memory is needed for each piece of it
-REMAP = 10  # batches
+CHUNK_BYTES = 16_000_000  # written at once: a reader needs memory for each piece, so the pieces are large
+REMAP = 10  # reads of a batch
 RESERVED = "reserved"  # a file of the size that an entry will have
 
 

@@ -21,6 +21,7 @@ def test_launched_processes_give_the_result_of_one(clone: Clone) -> None:
         assert_same(expected, train(clone, **uneven, **{"train.launcher": launcher}))
 
 
+@pytest.mark.nightly
 def test_more_processes_than_texts_in_a_batch_give_the_result_of_one(clone: Clone) -> None:
     single = {"train.batch_size": 1, "train.epochs": 1, "train.learning_rate": 0.005}
     expected = train(clone, **single, **{"train.class_weights": {"negative": 1, "positive": 1.2}})
