@@ -29,6 +29,7 @@ start: setup ## Look at your own data: DATA=FILE [OPTIONS=--write], and say whic
 	python -m start $(DATA) $(OPTIONS)
 
 repro: setup ## Run what is not up to date of the pipeline
+	@test -s .dvc/tmp/rwlock || rm -f .dvc/tmp/rwlock # dvc killed while it writes this file leaves it empty, and refuses to run
 	dvc repro
 
 test: tools ## Run the tests
