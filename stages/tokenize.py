@@ -17,8 +17,8 @@ from stages.common.outputs import whole_output, write_json
 from stages.common.params import TokenizeParams, load_params
 from stages.common.paths import stage_paths
 from stages.common.references import resolve_model
-from stages.common.splits import SPLITS, read_split, split_path, token_features
-from stages.common.tokenizer import encode_texts, load_tokenizer
+from stages.common.splits import SPLITS, split_path, token_features
+from stages.common.tokenizer import encode_texts, load_tokenizer, special_tokens
 
 WORTH_A_WORD, NEXT_TO_ALL = 0.05, 0.9  # unknown tokens
 CHUNK_ROWS = 1000  # texts tokenized at once: bounds memory
@@ -38,30 +38,25 @@ def main() -> None:
     labels = json.loads((paths["prepared"] / "labels.json").read_text(encoding="utf-8"))
     with whole_output(paths["tokenized"]) as folder:
         folder.mkdir()
-        num_tokens = {
+        counted = {
             split: tokenize_split(paths["prepared"], split, folder, tokenizer, params.tokenize, labels)
             for split in SPLITS
         }
-        check_known(folder, tokenizer, params.model.base)
-    metrics = summarise(num_tokens, params.tokenize)
-    cut = metrics["train"]["truncated_fraction"]
-    print(f"tokenize: tokenize.max_length ({params.tokenize.max_length}) cuts {cut:.0%} of the train texts")
+        for split, (_, unknown) in counted.items():
+            check_known(split, unknown, params.model.base)
+    metrics = summarise(counted, params.tokenize)
+    cut = ", ".join(f"{metrics[split]['truncated_fraction']:.0%} of the {split}" for split in SPLITS)
+    print(f"tokenize: tokenize.max_length ({params.tokenize.max_length}) cuts {cut} texts")
     write_json(paths["tokenize.json"], metrics)
 
 
-def check_known(folder: Path, tokenizer: PreTrainedTokenizerBase, base: str) -> None:
-    """Say which fraction of the train split's first tokens the tokenizer doesn't know, if it is worth a word.
+def check_known(split: str, unknown: float, base: str) -> None:
+    """Say which fraction of a split's tokens the tokenizer doesn't know, if it is worth a word.
 
     Raises:
         UserError: when it knows next to none.
     """
-    if tokenizer.unk_token_id is None:
-        return
-    first = read_split(folder, "train").select_columns("input_ids")[:CHUNK_ROWS]["input_ids"]
-    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-    ids = [token for row in first for token in row if token not in special]
-    unknown = ids.count(tokenizer.unk_token_id) / max(1, len(ids))
-    found = f"{unknown:.0%} of the tokens of the first {len(first):,} train texts are unknown to {base}"
+    found = f"{unknown:.0%} of the tokens of the {split} texts are unknown to {base}"
     if unknown > NEXT_TO_ALL:
         raise UserError(f"model.base: {found}: choose one that reads the language of the texts")
     if unknown > WORTH_A_WORD:
@@ -69,8 +64,14 @@ def check_known(folder: Path, tokenizer: PreTrainedTokenizerBase, base: str) -> 
 
 
 def check_max_length(params: TokenizeParams, base: Path, tokenizer: PreTrainedTokenizerBase) -> None:
-    positions = getattr(AutoConfig.from_pretrained(base), "max_position_embeddings", None) or params.max_length
-    limit = min(positions, tokenizer.model_max_length)
+    """Raise UserError when the base model takes fewer tokens, or can't be described without running its own code."""
+    try:
+        config = AutoConfig.from_pretrained(base, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"model.base: {base} can't be loaded: {' '.join(str(error).split())}") from error
+    text = getattr(config, "text_config", config)  # of a model that also sees images
+    positions = getattr(text, "max_position_embeddings", None) or 0  # XLNet's are -1: any number
+    limit = min(positions if positions > 0 else params.max_length, tokenizer.model_max_length)
     if params.max_length > limit:
         raise UserError(
             f"tokenize.max_length: the base model takes at most {limit} tokens; however: {params.max_length}"
@@ -84,12 +85,14 @@ def tokenize_split(
     tokenizer: PreTrainedTokenizerBase,
     params: TokenizeParams,
     labels: list[str],
-) -> np.ndarray:
-    """Write one split and return the number of tokens of each whole text, int (n,)."""
+) -> tuple[np.ndarray, float]:
+    """Write one split; return the number of tokens of each whole text, int (n,), and the fraction of the tokens kept,
+    special ones aside, that the tokenizer doesn't know."""
     rows = pd.read_parquet(prepared_dir / f"{split}.parquet", columns=["text", "label"])
     numbers = rows["label"].map({label: number for number, label in enumerate(labels)}).to_numpy()
     schema = token_features(labels).arrow_schema
     counts = []
+    special = kept_tokens = unknown = 0
     with (
         pa.OSFile(str(split_path(folder, split)), "wb") as file,
         pa.ipc.new_stream(file, schema) as writer,
@@ -99,6 +102,9 @@ def tokenize_split(
             texts = rows["text"].iloc[start : start + CHUNK_ROWS].tolist()
             kept, whole = encode_texts(tokenizer, texts, params)
             counts += whole
+            special += sum(map(len, special_tokens(tokenizer))) * len(kept)
+            kept_tokens += sum(map(len, kept))
+            unknown += sum(row.count(tokenizer.unk_token_id) for row in kept)
             columns = {
                 "input_ids": kept,
                 "length": [len(ids) for ids in kept],
@@ -107,18 +113,20 @@ def tokenize_split(
             }
             writer.write_table(pa.Table.from_pydict(columns, schema=schema))
             bar.update(len(texts))
-    return np.array(counts)
+    return np.array(counts), unknown / max(1, kept_tokens - special)
 
 
-def summarise(num_tokens: dict[str, np.ndarray], params: TokenizeParams) -> dict:
-    """Return metrics/tokenize.json: quantiles of the texts' lengths in tokens, and how many are truncated."""
+def summarise(counted: dict[str, tuple[np.ndarray, float]], params: TokenizeParams) -> dict:
+    """Return metrics/tokenize.json: quantiles of the texts' lengths in tokens, how many are truncated,
+    and how many tokens are unknown."""
     return {
         split: {
             "tokens": {f"p{q:02d}": float(np.percentile(counts, q)) for q in (5, 25, 50, 75, 95)},
             "truncated_fraction": float((counts > params.max_length).mean()),
+            "unknown_fraction": unknown,
             "kept_tokens": int(np.minimum(counts, params.max_length).sum()),
         }
-        for split, counts in num_tokens.items()
+        for split, (counts, unknown) in counted.items()
     }
 
 

@@ -1,30 +1,45 @@
-"""Tiny random models of every architecture that transformers can classify with, and the five stages run on them."""
+"""Tiny random models of every architecture that transformers can classify with, and what each of them can do.
+
+Run: python -m tests.architectures, which writes docs/architectures.md
+"""
 
 import contextlib
 import io
 import json
-import os
-import shutil
-import traceback
-from collections.abc import Iterator
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+
+import numpy as np
 import tiny
 import torch
-from transformers import AutoConfig, AutoModel, PreTrainedConfig
+from datasets import Dataset
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedConfig
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
 )
+from transformers.utils import logging
 
-from stages import tokenize
+from predict.classifier import MODELS, start_session
+from stages.common.blocks import find_blocks
 from stages.common.errors import UserError
-from stages.evaluate import __main__ as evaluate
-from stages.export import __main__ as export
-from stages.prepare_data import __main__ as prepare_data
-from stages.train_lora import __main__ as train_lora
+from stages.common.first_position import skip_unread_positions
+from stages.common.inference import pad_batch, predict_logits
+from stages.common.model import load_adapter, load_base, run_without_padding, save_adapter
+from stages.common.params import load_params
+from stages.common.probe import reason
+from stages.common.splits import token_features
+from stages.common.tokenizer import encode_texts, load_tokenizer
+from stages.export.onnx_graph import save_onnx
+from stages.train_lora import prefix
+from stages.train_lora.adapters import add_adapters
+from stages.train_lora.fused import fuse_adapters
 
 BLOCKS = 3
 SIZES: dict[str, Any] = {  # what the architectures' configurations call their sizes, and what is tiny for each
@@ -82,13 +97,6 @@ OTHER_SIZES: dict[str, dict[str, Any]] = {
     "xmod": {"default_language": "en_XX"},
     "zamba2": {"layers_block_type": ["mamba", "hybrid", "mamba"], "num_mem_blocks": 1, "mamba_headdim": 16},
 }
-MODES: dict[str, dict[str, object]] = {
-    "auto": {"lora.target_modules": "auto", "lora.layers": "all", "train.dtype": "float32"},
-    "auto top bfloat16": {"lora.target_modules": "auto", "lora.layers": 1, "train.dtype": "bfloat16"},
-    "all-linear bfloat16": {"lora.target_modules": "all-linear", "lora.layers": "all", "train.dtype": "bfloat16"},
-    "all-linear top": {"lora.target_modules": "all-linear", "lora.layers": 1, "train.dtype": "float32"},
-}
-TRAINING = {"evaluate.resamples": 100, "lora.dropout": 0.0}
 ARCHITECTURES = tuple(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES)
 
 
@@ -118,46 +126,135 @@ def save_architecture(folder: Path, model_type: str) -> Path:
     return folder
 
 
-@contextlib.contextmanager
-def in_folder(folder: Path) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(folder)
+LABELS = ["bad", "good"]
+COLUMNS = ("trains", "reloads", "merges", "ONNX", "int8", "prefix", "fused", "first position")
+STEPS, ROWS = 30, 24
+PARITY = 1e-4  # of any logit
+PAGE = Path(__file__).parents[1] / "docs/architectures.md"
+TEXT = """# Architectures
+
+Made by `python -m tests.architectures`, from tiny models with random weights of every architecture that
+`AutoModelForSequenceClassification` of transformers knows: adapters in every linear layer, {steps} steps in float32.
+
+| column | yes means |
+| --- | --- |
+| trains | the loss of its rows falls by a fifth or more |
+| reloads, merges | the saved adapter, and the merged model, give its logits within {parity:g} |
+| ONNX | ONNX Runtime gives them too, within {parity:g} |
+| int8 | so it decides with weights of 8 bits: a tenth of the texts otherwise at most |
+| prefix, fused, first position | this fast path holds on it; where it doesn't, training says so and goes without |
+
+`lengths` instead of yes: its logits depend on padding, so texts of one length run together. What is refused is refused
+in one line, before training.
+
+| architecture | {columns} | refused because |
+| --- | {rule} | --- |
+{rows}
+"""
+
+
+def tokenized(base: Path) -> Dataset:
+    """Return rows that a model can be trained on."""
+    texts, labels = zip(*tiny.labelled_texts(ROWS), strict=True)
+    ids, num_tokens = encode_texts(load_tokenizer(base), list(texts), load_params(tiny.PARAMS).tokenize)
+    rows = {"input_ids": ids, "length": [*map(len, ids)], "num_tokens": num_tokens, "label": labels}
+    return Dataset.from_dict(rows, features=token_features(LABELS))
+
+
+def examine(model_type: str, folder: Path) -> dict[str, str]:
+    """Return what an architecture can do, by column: `yes`, `lengths` or `no`; `refused` holds a refusal's line."""
+    base = save_architecture(folder / "base", model_type)
+    rows = tokenized(base)
+    lora = load_params(tiny.PARAMS).lora.model_copy(update={"target_modules": "all-linear", "layers": "all"})
+    torch.manual_seed(0)
     try:
-        yield
-    finally:
-        os.chdir(before)
+        model, _ = add_adapters(*load_base(base, LABELS)[:1], lora, load_base(base, LABELS)[1])
+    except UserError as error:
+        return {"refused": str(error).removeprefix("model.base: ").replace(str(folder), "")}
+    fell = train(model, rows)
+    trained = predict_logits(model.eval(), rows, 5)
+    save_adapter(model, folder / "adapter", "the/base")
+    reloaded = load_adapter(base, folder / "adapter", LABELS)
+    found = {"trains": fell, "reloads": near(predict_logits(reloaded, rows, 7), trained)}
+    merged = reloaded.merge_and_unload()
+    merged.save_pretrained(folder / "merged")
+    again = AutoModelForSequenceClassification.from_pretrained(folder / "merged").eval()
+    run_without_padding(again)
+    found["merges"] = near(predict_logits(again, rows, 7), trained)
+    blocks = find_blocks(model)
+    found["prefix"] = blocks.whole and len(blocks) > 1 and not prefix.why_not_on_prefix(model, blocks, len(blocks) - 1)
+    found["fused"] = fuse_adapters(model) > 0
+    found["first position"] = skip_unread_positions(model)
+    return {name: "yes" if held else "no" for name, held in found.items()} | examine_onnx(
+        folder / "merged", rows, trained
+    )
 
 
-def workspace(folder: Path) -> Path:
-    """Make a folder in which the stages can run, and run the first."""
-    folder.mkdir(parents=True)
-    for name in ("dvc.yaml", "predict", "scoring", "stages"):
-        (folder / name).symlink_to(tiny.REPOSITORY / name)
-    tiny.write_csv(folder / "data/raw/tiny.csv", tiny.labelled_texts(280))
-    shutil.copy(tiny.PARAMS, folder / "params.yaml")
-    tiny.edit_params(folder, **{**tiny.TINY, **TRAINING})
-    shutil.copy(tiny.SUITE, folder / "data")
-    with in_folder(folder), contextlib.redirect_stderr(io.StringIO()):
-        prepare_data.main()
-    return folder
+def train(model: Any, rows: Dataset) -> bool:
+    """Take STEPS steps on all rows; tell whether their loss fell by a fifth."""
+    batch = {**pad_batch(rows[:], model.config.pad_token_id), "labels": torch.tensor(rows["label"])}
+    optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=5e-3)
+    losses = []
+    for _ in range(STEPS):
+        loss = model.train()(**batch).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses[-1] < 0.8 * losses[0]
 
 
-def run_stages(folder: Path, base: Path, mode: str) -> dict[str, Any]:
-    """Run the four stages after prepare-data in this process; return what they leave in metrics and said."""
-    tiny.edit_params(folder, **{"model.base": str(base), **MODES[mode]})
-    said = io.StringIO()
-    found: dict[str, Any] = {}
-    with in_folder(folder), contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-        for name, stage in (("tokenize", tokenize), ("train", train_lora), ("evaluate", evaluate), ("export", export)):
-            try:
-                stage.main()
-            except UserError as error:
-                found["failed"] = (name, f"refused: {error}")
-            except Exception as error:
-                found["failed"] = (name, f"{type(error).__name__}: {error}")
-                found["traceback"] = traceback.format_exc()
-            if "failed" in found:
-                break
-            found[name] = json.loads(Path(f"metrics/{name}.json").read_text())
-    found["notes"] = [line.strip() for line in said.getvalue().split("\n") if line.startswith(("note", "warning"))]
-    return found
+def examine_onnx(folder: Path, rows: Dataset, trained: np.ndarray) -> dict[str, str]:
+    """Return whether the ONNX graphs give the trained model's logits, and its decisions in int8."""
+    graphs = save_onnx(folder)
+    if graphs.problem:
+        return {"ONNX": "no", "int8": "no"}
+    pad = AutoConfig.from_pretrained(folder).get_text_config().pad_token_id
+    logits = {}
+    for precision, name in MODELS.items():
+        session = start_session(folder / name, 1)
+        parts = []
+        for ids in rows["input_ids"]:
+            other = ids if graphs.equal_lengths else [*ids, *ids]  # pads the first
+            batch = pad_batch({"input_ids": [ids, other]}, pad)
+            taken = {value.name: batch[value.name].numpy() for value in session.get_inputs()}
+            parts.append(session.run(["logits"], taken)[0][:1])
+        logits[precision] = np.concatenate(parts)
+    held = "lengths" if graphs.equal_lengths else "yes"
+    flipped = (logits["int8"].argmax(1) != trained.argmax(1)).mean()
+    return {"ONNX": held if near(logits["fp32"], trained) else "no", "int8": held if flipped <= 0.1 else "no"}
+
+
+def near(found: np.ndarray, expected: np.ndarray) -> bool:
+    return bool(np.abs(found - expected).max() <= PARITY)
+
+
+def row_of(model_type: str) -> dict[str, str]:
+    """Examine an architecture in a folder of its own; what it can't be built from is said in its row, too."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
+        try:
+            return examine(model_type, Path(folder))
+        except Exception as error:
+            return {"refused": f"failed: {reason(error)}"}
+
+
+def write_page(found: dict[str, dict[str, str]]) -> None:
+    lines = [
+        f"| {name} | {' | '.join(row.get(column, '') for column in COLUMNS)} "
+        f"| {row.get('refused', '').replace('|', '/')} |"
+        for name, row in sorted(found.items())
+    ]
+    rule = " | ".join("---" for _ in COLUMNS)
+    text = TEXT.format(steps=STEPS, parity=PARITY, columns=" | ".join(COLUMNS), rule=rule, rows="\n".join(lines))
+    PAGE.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    results: dict[str, dict[str, str]] = {}
+    for architecture in sys.argv[1:] or ARCHITECTURES:
+        results[architecture] = row_of(architecture)
+        print(architecture, json.dumps(results[architecture]), flush=True)
+    if not sys.argv[1:]:
+        write_page(results)

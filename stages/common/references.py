@@ -34,6 +34,9 @@ def resolve_model(reference: str, key: str) -> Path:
         UserError: naming `key`, the dotted name of the param that holds the reference.
     """
     folder = _resolve_one(reference, key, "model", MODEL_FILES)
+    old_layout = folder / "0_Transformer"  # of sentence-transformers
+    if not (folder / "config.json").exists() and (old_layout / "config.json").exists():
+        folder = old_layout
     if not (folder / "config.json").exists():
         raise MissingInput(f"{key}: {reference} has no config.json: name a folder that holds a model and its tokenizer")
     for path in folder.iterdir():

@@ -10,19 +10,26 @@ from stages.common.params import TokenizeParams
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """Load a fast tokenizer from a model's folder; one with no padding token pads with its end token.
+    """Load a fast tokenizer from a model's folder; one with no padding token pads with its end token, or the unknown.
+
+    Without its files, transformers would make one up that knows no word.
 
     Raises:
         UserError: when the folder has none.
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"model.base: {folder} holds no tokenizer: {' '.join(str(error).split())}") from error
+    files = {"tokenizer.json", *tokenizer.vocab_files_names.values()} - {"tokenizer_config.json"}
+    if not any((folder / name).exists() for name in files):
+        raise UserError(f"model.base: {folder} holds no tokenizer: add its {' or '.join(sorted(files))}")
     if not tokenizer.is_fast:
         raise UserError(f"model.base: {folder} has only a slow tokenizer: add its tokenizer.json")
     if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    if tokenizer.pad_token is None:
+        raise UserError(f"model.base: the tokenizer of {folder} has no token to pad with: give it a pad_token")
     return tokenizer
 
 

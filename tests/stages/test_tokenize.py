@@ -1,14 +1,16 @@
 """What is kept of a text, and in which form."""
 
+import json
 from pathlib import Path
 
 import pytest
-from tiny import PARAMS, save_tokenizer
+from tiny import PARAMS, save_base_model, save_tokenizer
 
 from predict.text import truncate
 from stages.common.errors import UserError
 from stages.common.params import load_params
 from stages.common.tokenizer import encode_texts, load_tokenizer, special_tokens
+from stages.tokenize import check_max_length
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,23 @@ def test_a_text_without_tokens_is_named(tmp_path: Path) -> None:
 def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"model\.base: .* holds no tokenizer"):
         load_tokenizer(tmp_path)
+
+
+def test_a_base_without_tokenizer_files_is_refused(tmp_path: Path) -> None:
+    save_base_model(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).unlink()
+    with pytest.raises(UserError, match=r"holds no tokenizer: add its tokenizer\.json or vocab\.txt"):
+        load_tokenizer(tmp_path)
+
+
+def test_a_base_with_code_of_its_own_is_refused_and_its_code_not_run(tmp_path: Path) -> None:
+    save_base_model(tmp_path)
+    ran = tmp_path / "ran"
+    (tmp_path / "configuration_own.py").write_text(f"open({str(ran)!r}, 'w')\n")
+    config = json.loads((tmp_path / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "configuration_own.OwnConfig"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match=r"model\.base: "):
+        check_max_length(load_params(PARAMS).tokenize, tmp_path, load_tokenizer(tmp_path))
+    assert not ran.exists()
