@@ -71,7 +71,7 @@ def find_evidence(
         return None
     pairs, how = add_new_rows(pairs, after, base, data, folder)
     if len(pairs) < FEWEST_ROWS:
-        return from_other_rows((base, before), (head, after), margins, len(pairs), resamples)
+        return from_other_rows((base, before), (head, after), margins, (len(pairs), how), resamples)
     clusters = clusters_of(pairs.head, head)
     changes = paired_differences(
         pairs.head.truth, pairs.base.probabilities, pairs.head.probabilities, clusters, resamples, SEED
@@ -180,16 +180,18 @@ def from_other_rows(
     base: tuple[Revision, Predictions],
     head: tuple[Revision, Predictions],
     margins: dict[str, float],
-    common: int,
+    paired: tuple[int, list[str]],  # how many rows both judged, and what is to be said of the others
     resamples: int,
 ) -> Evidence:
     """Return what two test splits say that have too few rows in common."""
+    common, notes = paired
     sides = [(item.truth, item.probabilities, clusters_of(item, revision)) for revision, item in (base, head)]
     changes = unpaired_differences(sides[0], sides[1], resamples, SEED)
     reason = (
         f"both judged {common:,} rows, and {FEWEST_ROWS} are the fewest to compare by" if common else "no common rows"
     )
-    how = [f"The test splits differ: {reason}.", "So each model is judged on its own: only a large difference shows."]
+    how = [f"The test splits differ: {reason}.", *notes]
+    how.append("So each model is judged on its own: only a large difference shows.")
     return Evidence(False, how, changes, weaker(changes, margins), unjudged=[f"the test splits differ: {reason}"])
 
 
