@@ -27,7 +27,7 @@ def load_classifier(revision: Revision, folder: Path) -> "Classifier":
         if precision is None:
             raise Unavailable(f"the exported model of {revision} has no ONNX (export.onnx was off)")
         for name in manifest["files"]:
-            if name.startswith(("tokenizer.json", MODELS[precision])):
+            if name.startswith(("config.json", "tokenizer.json", MODELS[precision])):
                 revision.fetch("export", name, folder)
         return Classifier(place, precision)
     except (PredictError, OSError, ValueError) as error:
