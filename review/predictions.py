@@ -55,7 +55,9 @@ def read_predictions(revision: Revision, folder: Path) -> Predictions:
     kinds = {**dict.fromkeys(own, "str"), **dict.fromkeys(classes, "float64")}
     table = pd.read_csv(path, dtype=kinds, keep_default_na=False)
     labels = [name.removeprefix(PREFIX) for name in classes]
-    return Predictions(table[own].drop(columns=["predicted", "correct"]), labels, table[classes].to_numpy())
+    probabilities = table[classes].to_numpy()  # rounded in the file, so that they sum to nearly one
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return Predictions(table[own].drop(columns=["predicted", "correct"]), labels, probabilities)
 
 
 @dataclass(frozen=True)
