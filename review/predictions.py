@@ -94,7 +94,9 @@ def with_new_rows(pairs: Pairs, head: Predictions, new: np.ndarray, model: "Clas
     if set(model.labels) != set(head.labels):
         raise Unavailable(f"the base's exported model knows other labels: {', '.join(model.labels)}")
     added = head.at(new)
-    judged = model.probabilities(added.rows["text"].tolist())[:, [model.labels.index(label) for label in head.labels]]
+    answers = model.probabilities(added.rows["text"].tolist()).astype(float)
+    judged = answers[:, [model.labels.index(label) for label in head.labels]]
+    judged /= judged.sum(axis=1, keepdims=True)
     rows = pd.concat([pairs.head.rows, added.rows], ignore_index=True)
     sides = [
         Predictions(rows, head.labels, np.concatenate([known.probabilities, more]))
