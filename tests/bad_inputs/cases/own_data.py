@@ -1,0 +1,347 @@
+"""Files as people have them."""
+
+import gzip
+import io
+import zipfile
+
+import pandas as pd
+
+from bad_inputs import Break, Case, both, set_params, write
+
+FOLDER = "data/raw"
+ROWS = "text,label\n" + "".join(f"text number {n} of {n * 7},{n % 2}\n" for n in range(20))
+
+
+def packed(names: list[str]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in names:
+            archive.writestr(name, ROWS)
+    return buffer.getvalue()
+
+
+def parquet(**columns: list) -> bytes:
+    buffer = io.BytesIO()
+    pd.DataFrame(columns).to_parquet(buffer)
+    return buffer.getvalue()
+
+
+def source(name: str, content: str | bytes, **changes: object) -> Break:
+    """Put a file into data/raw and let `data.source` name it."""
+    keys = {f"data.{key}": value for key, value in changes.items()}
+    return both(write(f"{FOLDER}/{name}", content), set_params(**{"data.source": f"{FOLDER}/{name}", **keys}))
+
+
+def labels(values: list, **changes: object) -> Break:
+    lines = [f"text number {n} of {n * 7},{value}\n" for n, value in enumerate(values)]
+    return source("a.csv", "text,label\n" + "".join(lines), **{"labels": None, **changes})
+
+
+BROKEN: list[tuple[str, str, Break, str]] = [
+    # how the file is packed and encoded
+    ("spaces-alone", "a file of spaces", source("a.csv", "  \n \n"), "a.csv is empty"),
+    ("gzip-of-text", "a .gz that is no gzip", source("a.csv.gz", "text"), "can't be unpacked or read"),
+    (
+        "gzip-cut",
+        "a .gz that ends early",
+        source("a.csv.gz", gzip.compress(ROWS.encode())[:60]),
+        "can't be unpacked or",
+    ),
+    ("zstd-of-text", "a .zst that is no zstd", source("a.csv.zst", "text"), "can't be unpacked or read"),
+    ("bzip2-of-text", "a .bz2 that is no bzip2", source("a.csv.bz2", "text"), "can't be unpacked or read"),
+    ("xz-of-text", "a .xz that is no xz", source("a.csv.xz", "text"), "can't be unpacked or read"),
+    ("zip-of-text", "a .zip that is no zip", source("a.zip", "text"), "can't be unpacked or read"),
+    (
+        "zip-of-two",
+        "a zip of two files",
+        source("a.zip", packed(["a.csv", "b.csv"])),
+        "holds 2 files, and must hold one",
+    ),
+    ("zip-of-none", "an empty zip", source("a.zip", packed([])), "holds 0 files, and must hold one"),
+    ("zip-of-word", "a zip of a .docx", source("a.zip", packed(["a.docx"])), "holds a.docx, which must end in .csv"),
+    ("word", "a .docx", source("a.docx", "text"), "must end in .csv, .tsv"),
+    ("no-suffix", "a file without a suffix", source("reviews", ROWS), "must end in .csv, .tsv"),
+    ("tar", "a .tar.gz", source("a.tar.gz", ROWS), "must end in .csv, .tsv"),
+    (
+        "latin-1",
+        "a file in cp1252",
+        source("a.csv", "text,label\nsch\xf6n,1\n".encode("cp1252")),
+        "is not UTF-8: 1 line",
+    ),
+    (
+        "utf-16-no-mark",
+        "UTF-16 without its mark",
+        source("a.csv", ROWS.encode("utf-16-le")),
+        "has zero bytes: set data.enc",
+    ),
+    ("zero-bytes", "zero bytes in a csv", source("a.csv", "text,label\na\0b,1\n"), "has zero bytes"),
+    (
+        "encoding-wrong",
+        "UTF-8 read as cp1252",
+        source("a.csv", "text,label\nschön,1\n", encoding="cp1252"),
+        "a.csv is UTF-8",
+    ),
+    (
+        "encoding-unfit",
+        "bytes that data.encoding lacks",
+        source("a.csv", b"text,label\n\x81\xff,1\n", encoding="ascii"),
+        "is not ASCII",
+    ),
+    # csv
+    ("header-alone", "a header without rows", source("a.csv", "text,label\n"), "data.source has no rows"),
+    (
+        "no-header",
+        "a csv without a header",
+        source("a.csv", "nice,1\nbad,0\n"),
+        "If its first line is no header, add one",
+    ),
+    (
+        "more-fields",
+        "a row with more fields",
+        source("a.csv", "text,label\na,1\nb,c,0\n"),
+        "than the 2 of the header: a.csv:2 has 3",
+    ),
+    (
+        "fewer-fields",
+        "a row with fewer fields",
+        source("a.csv", "text,label\na,1\nb\n"),
+        "than the 2 of the header: a.csv:2 has 1",
+    ),
+    (
+        "open-quote",
+        "a quote that is not closed",
+        source("a.csv", 'text,label\n"a,1\nb,0\n'),
+        "near line 3: unexpected end of data",
+    ),
+    ("quote-inside", "a quote inside a quoted field", source("a.csv", 'text,label\n"a "b" c",1\n'), "near line 2: "),
+    (
+        "two-columns-of-a-name",
+        "two columns of one name",
+        source("a.csv", "text,text,label\na,b,1\n"),
+        "two columns called text",
+    ),
+    ("capitals", "a header in capitals", source("a.csv", "TEXT,LABEL\na,1\n"), "(did you mean TEXT?)"),
+    ("spelling", "a column spelt otherwise", source("a.csv", "texts,label\na,1\n"), "(did you mean texts?)"),
+    ("odd-delimiter", "fields between ^", source("a.csv", "text^label\na^1\n"), "is data.delimiter another?"),
+    ("wrong-delimiter", "a wrong data.delimiter", source("a.csv", ROWS, delimiter=";"), "is data.delimiter another?"),
+    ("long-delimiter", "a delimiter of two letters", set_params(**{"data.delimiter": "||"}), "data.delimiter: "),
+    ("no-such-encoding", "an encoding that isn't one", set_params(**{"data.encoding": "utf-9"}), "data.encoding: "),
+    # other formats
+    ("json-cut", "a JSON array that ends early", source("a.json", '[{"text": "a",'), "can't be read as json"),
+    ("json-numbers", "a JSON array of numbers", source("a.json", "[1, 2]"), "item 1 is not an object"),
+    (
+        "json-object",
+        "a JSON object without an array",
+        source("a.json", '{"text": "a"}'),
+        "must hold an array of objects",
+    ),
+    ("jsonl-cut", "a jsonl line that ends early", source("a.jsonl", '{"text": "a", "label": 1}\n{"te'), "line 2: "),
+    ("jsonl-list", "a jsonl line that is a list", source("a.jsonl", '["a", 1]\n'), "line 1 is not an object"),
+    (
+        "jsonl-number",
+        "a number for a text",
+        source("a.jsonl", '{"text": 1, "label": 1}\n'),
+        "1 row with a number or a list",
+    ),
+    (
+        "jsonl-list-text",
+        "a list for a text",
+        source("a.jsonl", '{"text": ["a"], "label": 1}\n'),
+        "1 row with a number or a",
+    ),
+    (
+        "jsonl-list-label",
+        "a list for a label",
+        source("a.jsonl", '{"text": "a", "label": [1]}\n'),
+        "1 row with several labels",
+    ),
+    ("parquet-of-text", "a .parquet that is none", source("a.parquet", "text"), "can't be read as parquet"),
+    (
+        "parquet-column",
+        "a parquet without the column",
+        source("a.parquet", parquet(body=["a"], label=[1])),
+        "there is no column 'text'",
+    ),
+    (
+        "parquet-number",
+        "a parquet of numbers",
+        source("a.parquet", parquet(text=[1.5], label=[1])),
+        "1 row with a number or",
+    ),
+    ("arrow-of-text", "an .arrow that is none", source("a.arrow", "text of some length"), "can't be read as arrow"),
+    ("excel-of-text", "an .xlsx that is none", source("a.xlsx", "text"), "can't be read as xlsx"),
+    (
+        "empty-folder",
+        "a folder without data",
+        both(write(f"{FOLDER}/sub/notes.md", "a"), set_params(**{"data.source": f"{FOLDER}/sub"})),
+        "has no file that ends in",
+    ),
+    (
+        "folder-mixed",
+        "a folder with a file of other columns",
+        both(
+            write(f"{FOLDER}/sub/a.csv", ROWS),
+            write(f"{FOLDER}/sub/b.csv", "body,label\na,1\n"),
+            set_params(**{"data.source": f"{FOLDER}/sub"}),
+        ),
+        "there is no column 'text' in data/raw/sub/b.csv",
+    ),
+    # labels
+    ("no-label", "a row without a label", labels([1, "", 0]), "1 row without a label: a.csv:2"),
+    (
+        "unnamed-label",
+        "a label that data.labels lacks",
+        labels([1, 0, 2], labels={0: "no", 1: "yes"}),
+        "does not name ('2'): a.csv:3",
+    ),
+    (
+        "near-label",
+        "a label spelt otherwise",
+        labels(["pos", "neg", "neq"], labels={"pos": "p", "neg": "n"}),
+        "(did you mean neg?)",
+    ),
+    (
+        "label-capitals",
+        "labels that differ in capitals",
+        labels(["earn", "EARN", "acq"]),
+        "differ in capitals or spaces alone",
+    ),
+    (
+        "label-fractions",
+        "numbers with fractions",
+        labels([0.5, 1.25, 3]),
+        "predicting a number (regression) is not what this",
+    ),
+    ("label-lists", "labels written as lists", labels(["[1]", "[2]"]), "2 rows with several labels"),
+    ("one-class", "one label for all", labels([1, 1, 1]), "all 3 rows are labelled 1"),
+    (
+        "absent-class",
+        "a class without rows",
+        labels([0, 1], labels={0: "a", 1: "b", 2: "c"}),
+        "names c, but no row has that label",
+    ),
+    (
+        "rare-classes",
+        "classes of one and two rows",
+        labels(["a"] * 9 + ["b", "c", "c"]),
+        "2 classes with fewer than 3 rows: b (1), c (2)",
+    ),
+    (
+        "rare-merged",
+        "rare classes too few to merge",
+        labels(["a"] * 9 + ["b"], rare_classes="merge"),
+        "merged, the rare classes have 1 row",
+    ),
+    (
+        "rare-dropped",
+        "one class left without the rare",
+        labels(["a"] * 9 + ["b"], rare_classes="drop"),
+        "drop leaves 1 of the classes",
+    ),
+    (
+        "label-is-text",
+        "one column for text and label",
+        set_params(**{"data.label_column": "text"}),
+        "must not be the text's column",
+    ),
+    # splits
+    (
+        "too-few",
+        "more rows asked for than there are",
+        set_params(**{"data.test_rows": 500}),
+        "too few rows are left for the test split",
+    ),
+    (
+        "fewer-than-classes",
+        "one test row for two classes",
+        set_params(**{"data.test_rows": 1}),
+        "must have a row for each of the 2 classes",
+    ),
+    (
+        "no-size",
+        "no size, and no split given",
+        set_params(**{"data.test_rows": None}),
+        "data.test_rows: null takes all of a given split",
+    ),
+    (
+        "all-empty",
+        "texts that are all empty",
+        source("a.csv", "text,label\n" + "<br>,1\n&nbsp;,0\n" * 5),
+        "no row is left: 10 empty",
+    ),
+    (
+        "all-conflict",
+        "one text with two labels",
+        source("a.csv", "text,label\n" + "same,1\nSame!,0\n" * 5),
+        "no row is left",
+    ),
+    (
+        "no-group-column",
+        "a group column that isn't there",
+        set_params(**{"data.group_column": "user"}),
+        "data.group_column: there is no column",
+    ),
+    (
+        "no-split-column",
+        "a split column that isn't there",
+        set_params(**{"data.split_column": "part"}),
+        "data.split_column: there is no column",
+    ),
+    (
+        "unknown-split",
+        "a split of another name",
+        source("a.csv", "text,label,part\na,1,train\nb,0,holdout\n", split_column="part"),
+        "1 row with another split in data.split_column ('holdout')",
+    ),
+    (
+        "no-train",
+        "no row in the train split",
+        source("a.csv", "text,label,part\na,1,test\nb,0,test\n", split_column="part"),
+        "no row is in the train split",
+    ),
+    (
+        "source-of-test",
+        "a source for test alone",
+        set_params(**{"data.source": {"test": "data/raw/tiny.csv"}}),
+        "train and one of validation and test",
+    ),
+    (
+        "bad-time",
+        "a time that could be two days",
+        source(
+            "a.csv",
+            ROWS.replace("label\n", "label,when\n", 1)
+            .replace(",0\n", ",0,01/02/2024\n")
+            .replace(",1\n", ",1,2024-01-01\n"),
+            time_column="when",
+        ),
+        "without a time that can be read",
+    ),
+    (
+        "time-and-splits",
+        "two ways to split",
+        set_params(**{"data.split_column": "text", "data.time_column": "label"}),
+        "both say which rows are in which split",
+    ),
+    # corrections
+    (
+        "correction-class",
+        "a correction to no class",
+        write("data/corrections.csv", "row_id,label\na,great\n"),
+        "line 2: 'great' is neither a class nor drop",
+    ),
+    (
+        "correction-columns",
+        "corrections with other columns",
+        write("data/corrections.csv", "id,label\na,positive\n"),
+        "must have the columns row_id, label",
+    ),
+    (
+        "correction-twice",
+        "a row corrected twice",
+        write("data/corrections.csv", "row_id,label\na,positive\na,negative\n"),
+        "corrects a twice",
+    ),
+]
+
+CASES = [Case(f"own-{name}", broken, how, [f"…{message}…"]) for name, broken, how, message in BROKEN]
