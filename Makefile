@@ -55,7 +55,7 @@ docs: setup ## Write the pages of docs/ that are made from the code
 	PYTHONPATH=tests python -m bad_inputs > docs/bad_inputs.md
 
 remote: setup ## Keep the team's data and models at URL: a folder, ssh://HOST/FOLDER or s3://BUCKET/FOLDER
-	@url='$(URL)'; test -n "$$url" || url=$$(dvc config remote.storage.url 2> /dev/null) || \
+	@url='$(URL)'; test -n "$$url" || url=$$(dvc config remote.storage.url 2> /dev/null); test -n "$$url" || \
 		{ echo "error: where to? For example: make remote URL=s3://BUCKET/FOLDER"; exit 1; }; \
 	case "$$url" in s3://*|ssh://*) $(PIP) install --quiet "dvc[$${url%%:*}]" -c requirements-dev.txt;; esac; \
 	test -z '$(URL)' || dvc remote add --force --default storage "$$url"

@@ -49,8 +49,10 @@ def test_six_experiments_on_two_workers(clone: Clone, tmp_path: Path) -> None:
 
 @pytest.mark.nightly
 def test_two_temporary_experiments_at_once(clone: Clone) -> None:
+    (command,) = tutorial("Run two experiments now")
+
     def run(rank: int) -> str:
-        return clone.run("dvc", "exp", "run", "--temp", STAGE, "--set-param", f"lora.r={rank}")
+        return follow(clone, command.replace("lora.r=4", f"lora.r={rank}").replace("--temp", f"--temp {STAGE}"))
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(run, RANKS[:2]))
