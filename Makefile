@@ -38,7 +38,7 @@ test: tools ## Run the tests
 nightly: tools ## Run the tests that take long: kills, many random cases, every architecture
 	pytest -m nightly
 
-PORTABLE := predict scoring stages
+PORTABLE := predict scoring stages start
 
 lint: tools ## Check format, style and types
 	ruff format --check .

@@ -91,7 +91,7 @@ def measure(variant: str, exported: Path, test: Path, rows: int) -> dict[str, fl
 def start_pipeline(exported: Path, _: str) -> Answer:
     from transformers import pipeline
 
-    max_length = json.loads((exported / "manifest.json").read_text())["tokenize"]["max_length"]
+    max_length = json.loads((exported / "manifest.json").read_text(encoding="utf-8"))["tokenize"]["max_length"]
     classify = pipeline("text-classification", model=str(exported))
 
     def answer(texts: list[str]) -> list[str]:
@@ -112,7 +112,7 @@ def start_torch(exported: Path, _: str) -> Answer:
     from stages.common.params import TokenizeParams
     from stages.common.tokenizer import encode_texts
 
-    manifest = json.loads((exported / "manifest.json").read_text())["tokenize"]
+    manifest = json.loads((exported / "manifest.json").read_text(encoding="utf-8"))["tokenize"]
     params = TokenizeParams(**{name: manifest[name] for name in TokenizeParams.model_fields})
     tokenizer = AutoTokenizer.from_pretrained(exported)
     model = AutoModelForSequenceClassification.from_pretrained(exported).eval()

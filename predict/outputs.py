@@ -132,7 +132,7 @@ class PartialFile(Output):
         if self.identity is not None:
             journal = {"job": self.identity, "rows": self.rows, "bytes": self.file.tell(), "state": self.state}
             new = self.journal.with_name(f"{self.journal.name}.new")
-            with new.open("w") as file:
+            with new.open("w", encoding="utf-8") as file:
                 json.dump(journal, file)
                 file.flush()
                 os.fsync(file.fileno())

@@ -59,13 +59,8 @@ def slice_differences(
         return []
     inside = np.stack(list(members.values()))
     changes = head_correct.astype(float) - base_correct
-    sums = np.stack(
-        [
-            np.bincount(clusters.of_row, weights=values, minlength=clusters.count)
-            for slice_rows in inside
-            for values in (slice_rows * changes, slice_rows)
-        ]
-    )
+    counted = [values for slice_rows in inside for values in (slice_rows * changes, slice_rows)]
+    sums = np.stack([np.bincount(clusters.of_row, weights=values, minlength=clusters.count) for values in counted])
     drawn = [sums @ weights for weights in drawn_weights(clusters, resamples, seed)]
     total = np.concatenate(drawn, axis=1)
     with np.errstate(invalid="ignore"):

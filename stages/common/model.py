@@ -35,8 +35,7 @@ def load_base(
 ) -> tuple[PreTrainedModel, list[str]]:
     """Load the base model in float32 with a classification head for `labels`, and no dropout in it.
 
-    Dropout in frozen layers costs half of a training step on a CPU and keeps attention off its fast path; the
-    adapters have their own.
+    Dropout in frozen layers costs half of a training step on a CPU; the adapters have their own.
 
     Args:
         load_in_4bit: round the linear weights of the blocks to 4 bits (NF4: Dettmers et al. 2023).
@@ -47,8 +46,7 @@ def load_base(
         those that it has no weights for, and the pooler that some bases bring, which was made for another task.
 
     Raises:
-        UserError: when the folder holds no model that classifies, or lacks weights inside its encoder, or when
-            bitsandbytes, which 4 bits need, is not there.
+        UserError: when the folder holds no such model or lacks weights inside, or bitsandbytes is not there.
     """
     keep_freed_memory()
     check_weights(folder)
@@ -234,8 +232,8 @@ def save_adapter(model: PeftModel, folder: Path, base: str) -> None:
     model.save_pretrained(str(folder), save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
     config_path = folder / "adapter_config.json"
-    config = json.loads(config_path.read_text())
+    config = json.loads(config_path.read_text(encoding="utf-8"))
     for name, value in config.items():  # PEFT keeps some lists as sets, which have no order
         if isinstance(value, list):
             config[name] = sorted(value)
-    config_path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    config_path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")

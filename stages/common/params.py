@@ -24,7 +24,6 @@ Block = Annotated[int, Field(ge=0, le=1000)]  # no model has so many
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Names = Annotated[list[Text], Field(min_length=1)]
 
-
 INITS = ("default", "gaussian", "orthogonal", "pissa", "olora")
 UNSUPPORTED_INITS = {  # of PEFT's
     "eva": "reads the training texts before the adapters are made, which this pipeline doesn't",

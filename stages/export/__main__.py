@@ -34,7 +34,7 @@ def main() -> None:
     base = resolve_model(params.model.base, "model.base")
     validation = read_split(paths["tokenized"], "validation")
     labels = label_names(validation)
-    temperature = json.loads(paths["evaluate.json"].read_text())["temperature"]
+    temperature = json.loads(paths["evaluate.json"].read_text(encoding="utf-8"))["temperature"]
     with whole_output(paths["export"]) as folder:
         save_torch(base, paths["adapter"], labels, temperature, folder, params)
         graphs = save_onnx(folder) if params.export.onnx else Graphs("export.onnx is false")

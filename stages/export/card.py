@@ -18,8 +18,8 @@ LABELS_NAMED = 20
 
 def write_card(folder: Path, params: Params, labels: list[str], temperature: float, paths: dict[str, Path]) -> None:
     """Write README.md: metadata for the Hub, the data, params and scores behind the model, its limits, examples."""
-    scores = json.loads(paths["evaluate.json"].read_text())
-    data = json.loads(paths["data.json"].read_text())
+    scores = json.loads(paths["evaluate.json"].read_text(encoding="utf-8"))
+    data = json.loads(paths["data.json"].read_text(encoding="utf-8"))
     examples = classify_examples(folder, paths["prepared"] / "test.parquet", labels, params.tokenize.max_length)
     metadata = ModelCardData(
         library_name="transformers",

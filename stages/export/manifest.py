@@ -54,7 +54,7 @@ def write_manifest(
         "versions": {name: version(name) for name in PACKAGES},
         "params": sections,
         "data": {
-            **json.loads(paths["data.json"].read_text()),
+            **json.loads(paths["data.json"].read_text(encoding="utf-8")),
             "tokenized_sha256": {split: file_sha256(split_path(paths["tokenized"], split)) for split in SPLITS},
         },
         "files": {

@@ -39,15 +39,31 @@ def check_parity(
     Raises:
         UserError: when that is more than the params allow: a form is not the model that was evaluated.
     """
-    labels, limits = label_names(validation), params.export
+    limit = params.export.max_logit_difference
     rows = parity_rows(validation)
-    onnx = (folder / MODELS["fp32"]).exists()
     trained = load_file(paths["adapter"] / "logits.safetensors")
-    texts = pd.read_parquet(paths["prepared"] / "validation.parquet", columns=["text"])["text"]
+    report: dict[str, float] = {"parity_rows": len(rows)}
+    for form, logits_of in exact_forms(base, folder, rows, params.model.load_in_4bit).items():
+        difference = float(np.abs(run_form(form, logits_of) * temperature - trained["parity"]).max())
+        if not difference <= limit:
+            refuse(form, f"a logit differs by {difference:.2g}", "max_logit_difference", limit)
+        report[f"{form}_logit_difference"] = difference
+    if (folder / MODELS["int8"]).exists():
+        texts = pd.read_parquet(paths["prepared"] / "validation.parquet", columns=["text"])["text"]
+        quantized = run_form("int8", lambda: int8_logits(folder, texts.tolist(), validation))
+        report |= compare_int8(quantized, trained["validation"], temperature, np.asarray(validation["label"]))
+        if report["int8_accuracy_lost_ci95_low"] > params.export.max_int8_accuracy_lost:
+            lost = f"it loses {report['int8_accuracy_lost']:.2%} of accuracy"
+            refuse("int8", lost, "max_int8_accuracy_lost", params.export.max_int8_accuracy_lost)
+    return report
+
+
+def exact_forms(base: Path, folder: Path, rows: Dataset, load_in_4bit: bool) -> dict[str, Callable[[], np.ndarray]]:
+    """Return, for each form in float32, a function that gives its logits of `rows`, float32 (n, classes)."""
+    labels = label_names(rows)
 
     def reloaded() -> np.ndarray:
-        model = load_adapter(base, folder / "adapter", labels, params.model.load_in_4bit)
-        return predict_logits(model, rows, len(rows))
+        return predict_logits(load_adapter(base, folder / "adapter", labels, load_in_4bit), rows, len(rows))
 
     def merged() -> np.ndarray:
         model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True).eval()
@@ -56,33 +72,26 @@ def check_parity(
         run_without_padding(model)
         return predict_logits(model, rows, len(rows))
 
-    def onnx_fp32() -> np.ndarray:
+    def onnx() -> np.ndarray:
         return Classifier(folder, "fp32").logits(rows["input_ids"])
 
-    def onnx_int8() -> np.ndarray:
-        classifier = Classifier(folder, "int8")
-        encoded = classifier.encode(texts.tolist())
-        if encoded != validation["input_ids"][:]:
-            raise UserError("it does not cut texts into the tokens that the model was trained on")
-        return classifier.logits(encoded)
+    forms = {"reloaded": reloaded, "merged": merged}
+    return {**forms, "onnx": onnx} if (folder / MODELS["fp32"]).exists() else forms
 
-    exact = {"reloaded": reloaded, "merged": merged, **({"onnx": onnx_fp32} if onnx else {})}
-    report: dict[str, float] = {"parity_rows": len(rows)}
-    for form, logits_of in exact.items():
-        difference = float(np.abs(run_form(form, logits_of) * temperature - trained["parity"]).max())
-        if not difference <= limits.max_logit_difference:
-            refuse(form, f"a logit differs by {difference:.2g}", "max_logit_difference", limits.max_logit_difference)
-        report[f"{form}_logit_difference"] = difference
-    if not onnx:
-        return report
-    quantized = run_form("int8", onnx_int8)
-    lost = compare_decisions(quantized, trained["validation"], np.asarray(validation["label"]))
-    shift = np.abs(softmax(quantized, axis=1) - softmax(trained["validation"] / temperature, axis=1)).max(axis=1)
-    lost["int8_probability_shift"] = float(shift.mean())
-    if lost["int8_accuracy_lost_ci95_low"] > limits.max_int8_accuracy_lost:
-        found = f"it loses {lost['int8_accuracy_lost']:.2%} of accuracy"
-        refuse("int8", found, "max_int8_accuracy_lost", limits.max_int8_accuracy_lost)
-    return {**report, **lost}
+
+def int8_logits(folder: Path, texts: list[str], validation: Dataset) -> np.ndarray:
+    """Return the int8 model's logits of texts, float32 (n, classes), cut into tokens by the exported program."""
+    classifier = Classifier(folder, "int8")
+    encoded = classifier.encode(texts)
+    if encoded != validation["input_ids"][:]:
+        raise UserError("it does not cut texts into the tokens that the model was trained on")
+    return classifier.logits(encoded)
+
+
+def compare_int8(quantized: np.ndarray, trained: np.ndarray, temperature: float, truth: np.ndarray) -> dict[str, float]:
+    """Return `compare_decisions`, and by how much int8 moves the probabilities of a text, on average."""
+    shift = np.abs(softmax(quantized, axis=1) - softmax(trained / temperature, axis=1)).max(axis=1)
+    return {**compare_decisions(quantized, trained, truth), "int8_probability_shift": float(shift.mean())}
 
 
 def default_precision(report: dict[str, float]) -> str:

@@ -85,13 +85,13 @@ def seal(entry: Path) -> None:
     """Write down the checksums of an entry's files: from now on it is complete."""
     checksums = json.dumps(_checksums(entry))
     with whole_output(entry / SEAL) as partial:
-        partial.write_text(checksums)
+        partial.write_text(checksums, encoding="utf-8")
 
 
 def intact(entry: Path) -> bool:
     """Say whether an entry is sealed and its files are as they were then."""
     try:
-        return json.loads((entry / SEAL).read_text()) == _checksums(entry)
+        return json.loads((entry / SEAL).read_text(encoding="utf-8")) == _checksums(entry)
     except (OSError, ValueError):
         return False
 

@@ -80,7 +80,7 @@ def last_checkpoint(folder: Path) -> str | None:
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.partition("-")[2]), reverse=True)
     for checkpoint in found:
         if cache.intact(checkpoint):
-            best = json.loads((checkpoint / "trainer_state.json").read_text())["best_model_checkpoint"]
+            best = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["best_model_checkpoint"]
             if best is None or cache.intact(Path(best)):
                 say(f"going on from {checkpoint}")
                 return str(checkpoint)
