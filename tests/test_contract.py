@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 from ruamel.yaml import YAML
-from tiny import REPOSITORY, Clone, edit_params
+from tiny import REPOSITORY, Clone, edit_params, labelled_texts
 
 from stages.common import params as schema
 from stages.common.decisive import NO_EFFECT
@@ -128,11 +128,11 @@ class Recorder:
 
 @pytest.fixture
 def read_by(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Give a function that runs a stage in a clone and returns the dotted keys that it reads."""
-    edit_params(clone.folder, **{"data.split": "blocked", "data.block_rows": 5})  # or block_rows is not read
+    """Give a function that runs a stage in a clone, with some params changed, and returns the dotted keys it reads."""
     monkeypatch.chdir(clone.folder)
 
-    def run(stage: str) -> set[str]:
+    def run(stage: str, changes: dict[str, object]) -> set[str]:
+        edit_params(clone.folder, **changes)
         module = importlib.import_module(str(entry(stage).with_suffix("")).replace("/", "."))
         read: set[str] = set()
 
@@ -151,7 +151,25 @@ def read_by(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_declares_the_params_it_reads(stage: str, read_by: Any) -> None:
     without_effect = {f"train.{key}" for key in NO_EFFECT}
-    assert read_by(stage) - without_effect == declared_params(stage)
+    read = set().union(*(read_by(stage, changes) for changes in runs_of(stage)))
+    assert read - without_effect == declared_params(stage)
+
+
+def runs_of(stage: str) -> list[dict[str, object]]:
+    """Return changes to the params under which a stage, run after run, reads every key that it may read."""
+    blocked: dict[str, object] = {"data.split": "blocked", "data.block_rows": 5}
+    if stage != "prepare-data":
+        return [blocked]
+    rows = [
+        f"{text},{label},{('train', 'train', 'validation', 'test')[at // 2 % 4]}"
+        for at, (text, label) in enumerate(labelled_texts(280))
+    ]
+    copied = rows[0].replace("train", "test")  # of a text in train
+    Path("data/raw/given.csv").write_text("\n".join(["text,label,part", *rows, copied, "one of its kind,2,train"]))
+    given = {"data.source": "data/raw/given.csv", "data.split_column": "part", "data.labels": None}
+    given |= dict.fromkeys(("data.train_rows", "data.validation_rows", "data.test_rows"))
+    rare = {"data.split_column": None, "data.validation_rows": 40, "data.test_rows": 60, "data.rare_classes": "drop"}
+    return [blocked, given, rare]
 
 
 def test_the_schema_only_accepts_or_rejects() -> None:

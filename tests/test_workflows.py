@@ -47,7 +47,7 @@ def test_the_pipeline_leaves_exactly_what_it_declares(reproduced: Clone) -> None
         for name in left
         if not any(name == path or name.startswith(f"{path}/") for path in [*declared, "data/raw"])
     }
-    assert outside - {"data/.gitkeep", "data/behaviour.yaml", "models/.gitkeep"} == set()
+    assert outside - {"data/.gitkeep", "data/behaviour.yaml", "data/corrections.csv", "models/.gitkeep"} == set()
     assert all((reproduced.folder / path).exists() for path in declared)
     assert sorted(path.name for path in (reproduced.folder / "models/adapter").iterdir()) == [
         "adapter_config.json",

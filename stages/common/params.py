@@ -192,7 +192,7 @@ class TrainParams(Section):
     """Texts per optimizer step, over all processes."""
     max_batch_tokens: Count | None
     """Padded tokens per optimizer step, in place of `batch_size`; null for none."""
-    learning_rate: Annotated[float, Field(gt=0, le=10)]
+    learning_rate: Annotated[float, Field(gt=0, le=1000)]
     """Peak of the learning rate."""
     class_weights: Literal["balanced"] | ClassWeights | None
     """Weights of the classes in the loss: null is 1 each, `balanced` gives every class the same total; or each class

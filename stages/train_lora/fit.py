@@ -58,7 +58,6 @@ def fit(
         lowest: the number of the lowest block that has an adapter.
         digest: identifies the base model's weights.
         checkpoints: the folder for them; training goes on from the newest one that is complete.
-        callbacks: what else to call while training runs.
 
     Raises:
         UserError: when training diverges, or `train.class_weights` doesn't name the classes.
@@ -70,6 +69,8 @@ def fit(
     labels = np.asarray(train["label"])
     weights = class_weights(params.class_weights, labels, label_names(train))
     batches = LengthBatches(train["length"], params, weights[labels])
+    if not prefix.can_store(model, lowest, (train, validation), params):  # asked in float32, where little can differ
+        lowest = 0
     with ExitStack() as stack:
         if bfloat16:
             stack.enter_context(bfloat16_base(model))
@@ -115,7 +116,7 @@ def store_prefix(
     digest: str,
     stack: ExitStack,
 ) -> tuple[list[Any], list[float]]:
-    """Run the blocks below `lowest` once for each split, if their output fits into the cache.
+    """Run the blocks below `lowest`, if there are any, once for each split.
 
     Until `stack` is closed, the model then starts at block `lowest`.
 
@@ -124,8 +125,9 @@ def store_prefix(
     """
     limit = int(params.prefix_cache_gb * 1e9)
     plain, no_seconds = [split.with_format("numpy") for split in splits], [0.0 for _ in splits]
-    if not lowest or not prefix.can_store(model, (blocks := find_blocks(model)), lowest, splits, limit):
+    if not lowest:
         return plain, no_seconds
+    blocks = find_blocks(model)
     rows, seconds = [], []
     with torch.autocast(model.device.type, torch.bfloat16, enabled=use_bfloat16(params.dtype)):
         for split in splits:

@@ -22,10 +22,11 @@ from datasets import Dataset, Features, List, Value
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from stages.common.blocks import Blocks
+from stages.common.blocks import Blocks, find_blocks
 from stages.common.inference import pad_batch
 from stages.common.memory import give_back_freed_memory
 from stages.common.outputs import locked, remove, whole_output
+from stages.common.params import TrainParams
 from stages.common.probe import note, probe_batch, probe_logits, probing, reason, text_config, why_not
 from stages.train_lora import bfloat16, cache, fused
 from stages.train_lora.bfloat16 import LENGTH_MULTIPLE
@@ -58,11 +59,14 @@ def prefix_bytes(split: Dataset, width: int) -> int:
     return int(np.sum(split["length"])) * (width * BYTES_PER_STATE + BYTES_PER_ID) + len(split) * BYTES_PER_ROW
 
 
-def can_store(model: PreTrainedModel, blocks: Blocks, cut: int, splits: Sequence[Dataset], limit_bytes: int) -> bool:
-    """Tell whether the prefix fits into the cache, and whether the model gives the same logits on it.
+def can_store(model: PreTrainedModel, cut: int, splits: Sequence[Dataset], params: TrainParams) -> bool:
+    """Tell whether there is a prefix, whether it fits into the cache, and whether the model gives the same logits.
 
     What doesn't hold is said.
     """
+    if not cut:
+        return False
+    blocks, limit_bytes = find_blocks(model), params.prefix_cache_gb * 1e9
     needed = sum(prefix_bytes(split, text_config(model.config).hidden_size) for split in splits)
     if needed > limit_bytes:
         different: str | None = f"it takes {needed / 1e9:.3g} GB, and train.prefix_cache_gb is {limit_bytes / 1e9:g}"

@@ -62,7 +62,6 @@ def test_every_mistake_in_every_section_is_named_at_once(tmp_path: Path) -> None
     ("found", "replacement", "message"),
     [
         ("    1: positive", "    1: negative", "data.labels: must name at least two classes"),
-        ("  target_modules: all-linear", "  target_modules: query", "lora.target_modules: 'auto' or 'all-linear' or"),
         ("  target_modules: all-linear", "  target_modules: []", "lora.target_modules: 'auto' or 'all-linear' or"),
         ("  seed: 0", "  seed: -1", "data.seed: greater than or equal to 0; however: -1"),
         ("  seed: 0", "  seed: true", "data.seed: a valid integer; however: True"),

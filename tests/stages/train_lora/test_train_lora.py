@@ -173,7 +173,7 @@ def test_a_full_disk_is_one_line_and_training_goes_on_afterwards(clone: Clone, t
             {"train.learning_rate": 1e-9, "train.epochs": 1},
             "error: training collapsed: the model gives every validation text one class",
         ),
-        ({"train.learning_rate": 1e30, "train.max_grad_norm": 1e30}, "error: training diverged: "),
+        ({"train.learning_rate": 1000.0, "train.max_grad_norm": 1e30}, "error: training diverged: "),
     ],
 )
 def test_training_that_goes_wrong_fails_and_leaves_nothing(
