@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -57,9 +58,12 @@ def test_a_bar_and_a_rate_are_shown_to_a_person(predict: Runner, tmp_path: Path)
         env=predict.environment,
         stderr=terminal,
     )
-    assert process.wait() == 0
-    shown = os.read(screen, 100_000).decode()
-    assert re.search(r"100%\|█+\| \d\d:\d\d<\d\d:\d\d, 1,000 rows, [\d.]+ rows/s", shown)
+    shown = b""
+    while process.poll() is None or select.select([screen], [], [], 0)[0]:
+        if select.select([screen], [], [], 0.1)[0]:
+            shown += os.read(screen, 100_000)  # of which a terminal holds four thousand
+    assert process.returncode == 0
+    assert re.search(r"100%\|█+\| \d\d:\d\d<\d\d:\d\d, 1,000 rows, [\d.]+ rows/s", shown.decode())
 
 
 def test_a_reader_that_goes_away_is_no_fault(predict: Runner, tmp_path: Path) -> None:

@@ -11,21 +11,22 @@ from tiny import Clone, edit_params
 from stages.common.errors import UserError
 from stages.train_lora.launcher import launch
 
+TORCHRUN = "torchrun --nproc-per-node 2"
 ACCELERATE = "accelerate launch --cpu --num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no"
 
 
-def test_launched_processes_give_the_result_of_one(clone: Clone) -> None:
+@pytest.mark.parametrize("launcher", [TORCHRUN, pytest.param(ACCELERATE, marks=pytest.mark.nightly)])
+def test_launched_processes_give_the_result_of_one(clone: Clone, launcher: str) -> None:
     uneven = {"train.batch_size": 15}  # of 160 rows: shares of 8 and 7, and a last batch of 10
     expected = train(clone, **uneven)
-    for launcher in ("torchrun --nproc-per-node 2", ACCELERATE):
-        assert_same(expected, train(clone, **uneven, **{"train.launcher": launcher}))
+    assert_same(expected, train(clone, **uneven, **{"train.launcher": launcher}))
 
 
 @pytest.mark.nightly
 def test_more_processes_than_texts_in_a_batch_give_the_result_of_one(clone: Clone) -> None:
     single = {"train.batch_size": 1, "train.epochs": 1, "train.learning_rate": 0.005}
     expected = train(clone, **single, **{"train.class_weights": {"negative": 1, "positive": 1.2}})
-    assert_same(expected, train(clone, **{"train.launcher": "torchrun --nproc-per-node 2"}))
+    assert_same(expected, train(clone, **{"train.launcher": TORCHRUN}))
 
 
 Result = tuple[dict[str, np.ndarray], dict[str, float]]

@@ -16,7 +16,6 @@ from tiny import REPOSITORY, Clone, edit_params
 
 from stages.train_lora import cache
 
-KILLS = 20
 # imports once what every training process needs, so that a kill costs less than a second
 os.environ["PYTHONPATH"] = str(REPOSITORY)  # where the fork server looks
 if sys.platform == "win32":
@@ -59,7 +58,8 @@ def unfinished(cache_home: Path) -> list[Path]:
     return list((cache_home / "lora-text-classifier/checkpoints").glob("[0-9a-f]*"))
 
 
-def test_a_run_killed_at_random_moments_ends_with_the_same_adapter(clone: Clone, tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.nightly)])
+def test_a_run_killed_at_random_moments_ends_with_the_same_adapter(clone: Clone, tmp_path: Path, times: int) -> None:
     expected = outputs(clone)
     adapter = clone.folder / "models/adapter"
     choose = random.Random(0)
@@ -69,7 +69,7 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_adapter(clone: Clone,
         process.join()
         undisturbed = time.monotonic() - started
     kills = 0
-    while kills < KILLS:
+    while kills < times:
         shutil.rmtree(adapter, ignore_errors=True)
         process = start(clone, tmp_path / "cache")
         process.join(timeout=choose.uniform(0, undisturbed))
@@ -84,7 +84,7 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_adapter(clone: Clone,
     process.join()
     assert process.exitcode == 0, clone.read("training.log")
     assert outputs(clone) == expected
-    assert clone.read("training.log").count("going on from") > KILLS // 4
+    assert clone.read("training.log").count("going on from") >= times // 5
     assert unfinished(tmp_path / "cache") == []
     assert not list(adapter.parent.glob(".*partial"))
 
