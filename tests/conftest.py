@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,12 @@ def is_nightly(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Try 200 cases of each property in `make test`, the same ones each time, and 10,000 others in `make nightly`."""
+    """Try 200 cases of each property in `make test`, the same ones each time, and 10,000 others in `make nightly`.
+
+    A shell makes programs in its background deaf to Ctrl-C, and what they start: the tests' programs must hear it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.load_profile("nightly" if is_nightly(config) else "each time")
 
 

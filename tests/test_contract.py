@@ -166,9 +166,14 @@ def runs_of(stage: str) -> list[dict[str, object]]:
     ]
     copied = rows[0].replace("train", "test")  # of a text in train
     Path("data/raw/given.csv").write_text("\n".join(["text,label,part", *rows, copied, "one of its kind,2,train"]))
-    given = {"data.source": "data/raw/given.csv", "data.split_column": "part", "data.labels": None}
+    given: dict[str, object] = {"data.source": "data/raw/given.csv", "data.split_column": "part", "data.labels": None}
     given |= dict.fromkeys(("data.train_rows", "data.validation_rows", "data.test_rows"))
-    rare = {"data.split_column": None, "data.validation_rows": 40, "data.test_rows": 60, "data.rare_classes": "drop"}
+    rare: dict[str, object] = {
+        "data.split_column": None,
+        "data.validation_rows": 40,
+        "data.test_rows": 60,
+        "data.rare_classes": "drop",
+    }
     return [blocked, given, rare]
 
 
