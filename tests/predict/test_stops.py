@@ -133,9 +133,11 @@ def test_ctrl_c_at_any_moment_is_one_line(predict: Runner, tmp_path: Path, count
     whole = time.monotonic() - started
     for number in range(count):
         process = predict.start("--input", source, "--output", output, preexec_fn=heed_ctrl_c)
-        time.sleep(0.15 + whole * number / count)  # before, Python itself isn't up
+        time.sleep(0.15 + whole * number / count)
         process.send_signal(signal.SIGINT)
         errors = process.communicate()[1].decode()
+        if process.returncode == -signal.SIGINT and not errors:
+            continue  # Python itself wasn't up, on a busy machine
         assert "Traceback" not in errors
         assert "Exception" not in errors
         assert process.returncode in (0, 130)
