@@ -122,14 +122,19 @@ def wrong_quotes(revision: Revision) -> list[str]:
             continue
         values = [scores[name], scores[f"{name}_ci95_low"], scores[f"{name}_ci95_high"]]
         values += [scores.get("baseline", {}).get(name, values[0])]
-        for quoted in NUMBER.findall(" ".join(cells[1:])):
-            unit = 10.0 ** -len(quoted.partition(".")[2])
-            if not any(abs(float(quoted) - value) <= unit / 2 + 1e-9 for value in values):
-                problems.append(
-                    f"README.md quotes {quoted} for {name}, and the metrics say "
-                    f"{', '.join(map(str, dict.fromkeys(values)))}: correct the README"
-                )
+        wrong = [quoted for quoted in NUMBER.findall(" ".join(cells[1:])) if not is_one_of(quoted, values)]
+        if wrong:
+            problems.append(
+                f"README.md quotes {', '.join(wrong)} for {name}, and the metrics say "
+                f"{', '.join(map(str, dict.fromkeys(values)))}: correct the README"
+            )
     return problems
+
+
+def is_one_of(quoted: str, values: list[float]) -> bool:
+    """Say whether a figure is one of the values, rounded to as many decimals as it has."""
+    unit = 10.0 ** -len(quoted.partition(".")[2])
+    return any(abs(float(quoted) - value) <= unit / 2 + 1e-9 for value in values)
 
 
 def listed(names: list[str], most: int = 5) -> str:

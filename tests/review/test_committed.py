@@ -87,10 +87,7 @@ def test_the_readme_quotes_the_metrics(project: Clone) -> None:
     assert check_committed(Revision("workspace", None)).problems == []
     (project.folder / "README.md").write_text(table.format(accuracy + 0.01).replace("0.1 wide", "0.321"))
     found = check_committed(Revision("workspace", None)).problems
-    assert [line.split(",")[0] for line in found] == [
-        f"README.md quotes {accuracy + 0.01} for accuracy",
-        "README.md quotes 0.321 for accuracy",
-    ]
+    assert [line.partition(", and")[0] for line in found] == [f"README.md quotes {accuracy + 0.01}, 0.321 for accuracy"]
 
 
 def check_scores(project: Clone) -> dict[str, float]:
