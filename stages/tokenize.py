@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from tqdm import tqdm
 from transformers import AutoConfig, PreTrainedTokenizerBase
 
@@ -88,32 +88,31 @@ def tokenize_split(
 ) -> tuple[np.ndarray, float]:
     """Write one split; return the number of tokens of each whole text, int (n,), and the fraction of the tokens kept,
     special ones aside, that the tokenizer doesn't know."""
-    rows = pd.read_parquet(prepared_dir / f"{split}.parquet", columns=["text", "label"])
-    numbers = rows["label"].map({label: number for number, label in enumerate(labels)}).to_numpy()
+    prepared = pq.ParquetFile(prepared_dir / f"{split}.parquet")
+    numbers = {label: number for number, label in enumerate(labels)}
     schema = token_features(labels).arrow_schema
     counts = []
     special = kept_tokens = unknown = 0
     with (
         pa.OSFile(str(split_path(folder, split)), "wb") as file,
         pa.ipc.new_stream(file, schema) as writer,
-        tqdm(total=len(rows), desc=f"tokenize {split}", unit="text") as bar,
+        tqdm(total=prepared.metadata.num_rows, desc=f"tokenize {split}", unit="text") as bar,
     ):
-        for start in range(0, len(rows), CHUNK_ROWS):
-            texts = rows["text"].iloc[start : start + CHUNK_ROWS].tolist()
-            kept, whole = encode_texts(tokenizer, texts, params)
-            counts += whole
+        for rows in prepared.iter_batches(batch_size=CHUNK_ROWS, columns=["text", "label"]):
+            kept, whole = encode_texts(tokenizer, rows["text"].to_pylist(), params)
+            counts.append(np.array(whole, dtype=np.int32))
             special += sum(map(len, special_tokens(tokenizer))) * len(kept)
             kept_tokens += sum(map(len, kept))
             unknown += sum(row.count(tokenizer.unk_token_id) for row in kept)
             columns = {
                 "input_ids": kept,
                 "length": [len(ids) for ids in kept],
-                "num_tokens": counts[start:],
-                "label": numbers[start : start + CHUNK_ROWS],
+                "num_tokens": counts[-1],
+                "label": [numbers[label] for label in rows["label"].to_pylist()],
             }
             writer.write_table(pa.Table.from_pydict(columns, schema=schema))
-            bar.update(len(texts))
-    return np.array(counts), unknown / max(1, kept_tokens - special)
+            bar.update(len(rows))
+    return np.concatenate(counts), unknown / max(1, kept_tokens - special)
 
 
 def summarise(counted: dict[str, tuple[np.ndarray, float]], params: TokenizeParams) -> dict:
