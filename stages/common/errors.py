@@ -22,7 +22,8 @@ NO_ROOM = re.compile(  # as the operating system says it, or through Rust (safet
 )
 NO_MEMORY = re.compile(
     r"[Cc]annot allocate memory|can't allocate memory|[Nn]ot enough memory|bad_alloc|[Oo]ut of memory|"
-    r"[Uu]nable to allocate|[Ff]ailed to allocate|can't start new thread|failed to map segment"
+    r"[Uu]nable to allocate|[Ff]ailed to allocate|can't start new thread|[Ff]ailed to launch worker thread|"
+    r"failed to map segment"
 )
 ROOM, MEMORY = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT), (errno.ENOMEM,)
 MACHINE = (

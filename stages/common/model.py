@@ -20,7 +20,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import logging
 
 from stages.common.blocks import find_blocks
-from stages.common.errors import UserError
+from stages.common.errors import UserError, machine_limit
 from stages.common.memory import keep_freed_memory
 from stages.common.padding import padding_changes_logits, run_by_length
 from stages.common.probe import note, text_config
@@ -69,6 +69,8 @@ def load_base(
     except ImportError as error:
         raise UserError(f"model.load_in_4bit: {error.msg}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        if machine_limit(error):
+            raise
         raise UserError(f"model.base: {folder} can't be loaded: {' '.join(str(error).split())}") from error
     for part, key, value in dropouts:  # what is exported can be trained on by others as usual
         setattr(part_of(model.config, part), key, value)

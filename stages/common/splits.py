@@ -1,10 +1,21 @@
-"""Read what the tokenize stage leaves: one Arrow file for each split, memory-mapped."""
+"""Read what prepare-data and tokenize leave: for each split a parquet file, and an Arrow file that is memory-mapped."""
 
 from pathlib import Path
 
+import pandas as pd
+import pyarrow.parquet as pq
 from datasets import ClassLabel, Dataset, Features, List, Value
 
 SPLITS = ("train", "validation", "test")
+
+
+def read_prepared(prepared_dir: Path, split: str, columns: list[str] | None = None) -> pd.DataFrame:
+    """Return the rows of a prepared split.
+
+    Without a pool of threads: where there is no memory for one, pyarrow waits for it for ever.
+    """
+    with pq.ParquetFile(prepared_dir / f"{split}.parquet") as file:
+        return file.read(columns, use_threads=False).to_pandas(use_threads=False)
 
 
 def token_features(labels: list[str]) -> Features:

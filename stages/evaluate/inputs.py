@@ -9,7 +9,7 @@ import pandas as pd
 
 from scoring.clusters import Clusters, known_clusters
 from stages.common.params import DataParams
-from stages.common.splits import SPLITS
+from stages.common.splits import SPLITS, read_prepared
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Rows:
 
 def read_rows(prepared: Path) -> Rows:
     labels = json.loads((prepared / "labels.json").read_text(encoding="utf-8"))
-    splits = {split: pd.read_parquet(prepared / f"{split}.parquet") for split in SPLITS}
+    splits = {split: read_prepared(prepared, split) for split in SPLITS}
     return Rows(labels, splits, {split: rows["label"].map(labels.index).to_numpy() for split, rows in splits.items()})
 
 

@@ -20,7 +20,7 @@ def write_card(folder: Path, params: Params, labels: list[str], temperature: flo
     """Write README.md: metadata for the Hub, the data, params and scores behind the model, its limits, examples."""
     scores = json.loads(paths["evaluate.json"].read_text(encoding="utf-8"))
     data = json.loads(paths["data.json"].read_text(encoding="utf-8"))
-    examples = classify_examples(folder, paths["prepared"] / "test.parquet", labels, params.tokenize.max_length)
+    examples = classify_examples(folder, paths["prepared"], labels, params.tokenize.max_length)
     metadata = ModelCardData(
         library_name="transformers",
         pipeline_tag="text-classification",

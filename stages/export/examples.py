@@ -3,18 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from transformers import pipeline
+
+from stages.common.splits import read_prepared
 
 LABELS_SHOWN = 5
 WORDS = 3  # that a text has at least
 SHOWN = 160  # characters
 
 
-def classify_examples(folder: Path, test: Path, labels: list[str], max_length: int) -> list[dict[str, Any]]:
+def classify_examples(folder: Path, prepared_dir: Path, labels: list[str], max_length: int) -> list[dict[str, Any]]:
     """Return text, label, the label that the model in `folder` gives and its probability: for each of the first labels
     the shortest text of the test split, right or wrong, so that nobody chose it."""
-    table = pd.read_parquet(test, columns=["text", "label"])
+    table = read_prepared(prepared_dir, "test", ["text", "label"])
     classify = pipeline("text-classification", model=str(folder), device="cpu")
     examples = []
     for label in labels[:LABELS_SHOWN]:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from datasets import Dataset
 from safetensors.numpy import load_file
 from scipy.special import softmax
@@ -20,7 +19,7 @@ from stages.common.inference import parity_rows, predict_logits
 from stages.common.model import load_adapter, run_without_padding
 from stages.common.params import Params
 from stages.common.probe import note
-from stages.common.splits import label_names
+from stages.common.splits import label_names, read_prepared
 
 RESAMPLES = 2000
 MAX_FLIPPED = 0.02  # of the decisions, surely more than which int8 is not used unasked
@@ -49,7 +48,7 @@ def check_parity(
             refuse(form, f"a logit differs by {difference:.2g}", "max_logit_difference", limit)
         report[f"{form}_logit_difference"] = difference
     if (folder / MODELS["int8"]).exists():
-        texts = pd.read_parquet(paths["prepared"] / "validation.parquet", columns=["text"])["text"]
+        texts = read_prepared(paths["prepared"], "validation", ["text"])["text"]
         quantized = run_form("int8", lambda: int8_logits(folder, texts.tolist(), validation))
         report |= compare_int8(quantized, trained["validation"], temperature, np.asarray(validation["label"]))
         if report["int8_accuracy_lost_ci95_low"] > params.export.max_int8_accuracy_lost:
