@@ -6,13 +6,16 @@ Run: python -m start FILE… [--write], or: make start DATA=FILE
 import argparse
 import sys
 import warnings
+from filecmp import cmp
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import pandas as pd
 
 from stages.common.errors import UserError, end
-from stages.common.params import DataParams, load_params
+from stages.common.outputs import scratch
+from stages.common.params import DataParams, Params, load_params
 from stages.common.references import resolve_data
 from stages.prepare_data.duplicates import drop_unusable
 from stages.prepare_data.files import data_files, is_data_set
@@ -21,11 +24,14 @@ from stages.prepare_data.labels import name_labels
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.rare import settle_rare
 from stages.prepare_data.readers import read_file, read_hub_folder
+from stages.prepare_data.store import Store
 from stages.prepare_data.ways import make_splits
 from start.columns import guess_columns, told_encoding
 from start.cost import estimate_minutes
 from start.report import describe_classes, describe_columns, describe_lengths, describe_splits, lines_of
 from start.settings import settled_params, write_params
+
+SAMPLE_TEXTS = 2000  # of which lengths and cost are told
 
 
 def main() -> None:
@@ -38,25 +44,38 @@ def main() -> None:
     arguments = parse_arguments()
     params = load_params()
     found, changes = look(arguments, params.data)
-    note = Notes()
-    selected, num_read = read_selected({"": resolve_data(arguments.files, "FILE")}, found, note)
-    labels = name_labels(selected, found)
-    num_selected = len(selected)
-    kept, dropped = drop_unusable(selected, found, note)
-    kept, labels, dropped["rare_class"] = settle_rare(kept, labels, found, note)
-    sizes, data = settled_params(kept, labels, found)
-    splits = make_splits(kept, data, note)
+    with scratch(Path("data/start")) as folder:
+        folder.mkdir()
+        sizes, unknown = describe(arguments, params, found, folder)
     changes |= sizes
-    print(f"\nrows: {num_read:,} read, {num_read - num_selected:,} without a label or left out by the filter")
-    print("dropped: " + (", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count) or "none"))
-    describe_classes(kept, labels)
-    unknown = describe_lengths(kept["text"], params)
-    describe_splits(splits)
     if arguments.write:
         changes["source"] = keep_files(resolve_data(arguments.files, "FILE"))
-    minutes = estimate_minutes(splits, params, labels)
-    print(f"training: at most about {minutes} minutes on this machine, by steps just measured")
     finish(changes, arguments.write, unknown)
+
+
+def describe(
+    arguments: argparse.Namespace, params: Params, found: DataParams, folder: Path
+) -> tuple[dict[str, Any], float]:
+    """Print what prepare-data and train-lora would do; return the sizes of the splits, and the fraction of the tokens
+    that the base model doesn't know."""
+    note = Notes()
+    store = Store(folder / "rows", note)
+    rows, num_read = read_selected({"": resolve_data(arguments.files, "FILE")}, found, store)
+    labels = name_labels(rows, found)
+    num_selected = len(rows)
+    rows, dropped = drop_unusable(rows, found, store)
+    rows, labels, dropped["rare_class"] = settle_rare(rows, labels, found, note)
+    sizes, data = settled_params(rows, labels, found)
+    splits = make_splits(rows, data, note)
+    print(f"\nrows: {num_read:,} read, {num_read - num_selected:,} without a label or left out by the filter")
+    print("dropped: " + (", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count) or "none"))
+    describe_classes(rows, labels)
+    sample = store.read(rows["place"].sample(min(SAMPLE_TEXTS, len(rows)), random_state=0).to_numpy())
+    unknown = describe_lengths(sample["text"].tolist(), params)
+    describe_splits(splits)
+    minutes = estimate_minutes(sample, splits, params, labels)
+    print(f"training: at most about {minutes} minutes on this machine, by steps just measured")
+    return sizes, unknown
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -99,10 +118,10 @@ def keep_files(paths: list[Path]) -> str | list[str]:
     for path in paths:
         if path.is_file() and Path("data").resolve() not in path.resolve().parents:
             kept = Path("data/raw") / path.name
-            if kept.exists() and kept.read_bytes() != path.read_bytes():
+            if kept.exists() and not cmp(kept, path, shallow=False):
                 raise UserError(f"{kept} is there already and is another file: rename {path}, or remove that one")
             kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(path.read_bytes())
+            copyfile(path, kept)
             print(f"{path} is copied to {kept}: the pipeline notices when it changes there")
             path = kept
         sources.append(str(path))

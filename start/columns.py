@@ -1,5 +1,6 @@
 """Guess which column is the text and which the label, and how characters are encoded."""
 
+import codecs
 import sys
 from pathlib import Path
 
@@ -25,14 +26,16 @@ def told_encoding(path: Path) -> str | None:
     with open_data(path) as file:
         if file.suffix not in TEXT_SUFFIXES:
             return None
-        content = file.content.read()
-    if any(content.startswith(mark) for mark, _ in MARKS):
-        return None
-    try:
-        content.decode("utf-8")
-        return None
-    except UnicodeDecodeError as error:
-        around = content[max(0, error.start - SAMPLE_BYTES // 2) :][:SAMPLE_BYTES]
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        chunk = file.content.read(SAMPLE_BYTES)
+        if any(chunk.startswith(mark) for mark, _ in MARKS):
+            return None
+        try:
+            while decoder.decode(chunk, final=not chunk) or chunk:
+                chunk = file.content.read(SAMPLE_BYTES)
+            return None
+        except UnicodeDecodeError as error:
+            around = error.object[max(0, error.start - SAMPLE_BYTES // 2) :][:SAMPLE_BYTES]
     guess = likely_encoding(around)
     if guess is None:
         raise UserError(f"{path} is not UTF-8, and no other encoding fits: save it as UTF-8")

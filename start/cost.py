@@ -16,7 +16,7 @@ MEASURED_TEXTS = 64
 BATCH_TEXTS = 8
 
 
-def estimate_minutes(splits: dict[str, pd.DataFrame], params: Params, labels: list[str]) -> str:
+def estimate_minutes(sample: pd.DataFrame, splits: dict[str, pd.DataFrame], params: Params, labels: list[str]) -> str:
     """Return about how many minutes training takes, as text.
 
     Plain steps of forward and backward are measured for MEASURED_SECONDS; the stage itself is faster where it can keep
@@ -25,7 +25,7 @@ def estimate_minutes(splits: dict[str, pd.DataFrame], params: Params, labels: li
     folder = resolve_model(params.model.base, "model.base")
     base, head = load_base(folder, labels, False, True)
     model, _ = add_adapters(base, params.lora, head)
-    texts = splits["train"]["text"].head(MEASURED_TEXTS).tolist()
+    texts = sample["text"].head(MEASURED_TEXTS).tolist()
     encoded, _ = encode_texts(load_tokenizer(folder), texts, params.tokenize)
     encoded.sort(key=len)
     took = texts_done = 0.0

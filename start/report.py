@@ -16,7 +16,6 @@ from stages.common.tokenizer import load_tokenizer
 from stages.prepare_data.bad_rows import shown
 
 CLASSES_SHOWN = 15
-SAMPLE_TEXTS = 2000  # tokenized for the lengths
 MUCH_UNKNOWN = 0.2  # of the tokens
 
 
@@ -35,10 +34,9 @@ def describe_classes(rows: pd.DataFrame, labels: list[str]) -> None:
         print("the classes differ much in size: consider train.class_weights: balanced")
 
 
-def describe_lengths(texts: pd.Series, params: Params) -> float:
+def describe_lengths(sample: list[str], params: Params) -> float:
     """Say how long texts are in tokens, how many are cut, and how much the base model knows; return what it doesn't."""
     tokenizer = load_tokenizer(resolve_model(params.model.base, "model.base"))
-    sample = texts.sample(min(SAMPLE_TEXTS, len(texts)), random_state=0).tolist()
     encoded = tokenizer(sample, verbose=False)["input_ids"]
     lengths = np.array([len(ids) for ids in encoded])
     cut = float((lengths > params.tokenize.max_length).mean())

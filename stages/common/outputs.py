@@ -25,16 +25,23 @@ def whole_output(path: Path) -> Iterator[Path]:
     The block makes a file or a folder at the path it is given. When it fails, what it wrote is removed and
     whatever stood at `path` stays as it was. A second process that writes `path` waits for the first.
     """
+    with scratch(path) as partial:
+        yield partial
+        set_usual_modes(partial)
+        if partial.is_dir():
+            remove(path)
+        partial.replace(path)
+
+
+@contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """Give a sibling of `path` to write to, and remove what the block leaves there."""
     partial = path.with_name(f".{path.name}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path):
         remove(partial)  # of a process that was killed
         try:
             yield partial
-            set_usual_modes(partial)
-            if partial.is_dir():
-                remove(path)
-            partial.replace(path)
         except BaseException as error:
             error.add_note(str(path))  # for the message about a full disk: not every library names the file
             raise

@@ -13,7 +13,6 @@ from stages.common.errors import run_stage
 from stages.common.outputs import whole_output, write_json
 from stages.common.params import load_params
 from stages.common.paths import stage_paths
-from stages.prepare_data.columns import GIVEN, TIME
 from stages.prepare_data.corrections import correct
 from stages.prepare_data.duplicates import drop_unusable
 from stages.prepare_data.intake import read_selected
@@ -21,7 +20,9 @@ from stages.prepare_data.labels import name_labels
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.rare import settle_rare
 from stages.prepare_data.sources import data_sources
+from stages.prepare_data.store import Store
 from stages.prepare_data.ways import make_splits
+from stages.prepare_data.write_tables import list_dropped, write_split
 
 
 def main() -> None:
@@ -30,22 +31,25 @@ def main() -> None:
     Raises:
         UserError: naming the file, the rows and the reason for which the data can't be used.
     """
-    params = load_params()
+    params = load_params().data
     paths = stage_paths("prepare-data")
     note = Notes()
-    selected, num_read = read_selected(data_sources(params.data), params.data, note)
-    labels = name_labels(selected, params.data)
-    corrected, corrections = correct(selected, labels, paths["corrections.csv"], note)
-    kept, dropped = drop_unusable(corrected, params.data, note)
-    kept, labels, dropped["rare_class"] = settle_rare(kept, labels, params.data, note)
-    splits = make_splits(kept, params.data, note)
     with whole_output(paths["prepared"]) as folder:
         folder.mkdir()
-        for name, rows in splits.items():
-            rows.drop(columns=[GIVEN, TIME]).to_parquet(folder / f"{name}.parquet", index=False)
+        store = Store(folder / "rows", note)
+        rows, num_read = read_selected(data_sources(params), params, store)
+        dropped = {"filter": num_read - len(rows)}
+        labels = name_labels(rows, params)
+        rows, corrections = correct(rows, labels, paths["corrections.csv"], note)
+        rows, unusable = drop_unusable(rows, params, store)
+        rows, labels, dropped["rare_class"] = settle_rare(rows, labels, params, note)
+        splits = make_splits(rows, params, note)
+        for name, split in splits.items():
+            write_split(folder / f"{name}.parquet", split, store)
         (folder / "labels.json").write_text(json.dumps(labels, ensure_ascii=False) + "\n", encoding="utf-8")
-        note.list_dropped(folder / "dropped.csv")
-    dropped |= {"filter": num_read - len(selected), "correction": corrections.pop("dropped")}
+        list_dropped(folder / "dropped.csv", store)
+        store.remove()
+    dropped |= unusable | {"correction": corrections.pop("dropped")}
     metrics = summarise(num_read, dropped, splits, labels) | {"corrections": corrections}
     write_json(paths["data.json"], metrics)
     say(metrics, paths["prepared"])
@@ -66,7 +70,7 @@ def summarise(read: int, dropped: dict[str, int], splits: dict[str, pd.DataFrame
     """Return metrics/data.json: counts of rows, and quantiles of the kept texts' lengths in characters."""
     kept = pd.concat(splits.values())
     counts = {name: rows["label"].value_counts() for name, rows in splits.items()}
-    characters = kept["text"].str.len()
+    characters = kept["characters"]
     return {
         "rows_read": read,
         "rows_dropped": dropped,

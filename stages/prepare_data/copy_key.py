@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from hashlib import blake2b
 
 EMOTICON = re.compile(r"[:;=]['\u2019]?[-^]?(?:[][(){}|*<>\\@]|/(?!/))|[][(){}][-^]?['\u2019]?[:;=]|<[/\\]?3")
 
@@ -29,3 +30,9 @@ def copy_key(text: str) -> str:
     Emoticons count, other punctuation doesn't, unless there is nothing else.
     """
     return text.casefold().translate(TOLD) + "".join(f"\0{found}" for found in EMOTICON.findall(text)) or text
+
+
+def hashed_key(text: str) -> int:
+    """Return the key's hash, of 64 bits: two of five million are the same by chance once in a million; 0 if empty."""
+    key = copy_key(text).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(key, digest_size=8).digest()) if key else 0

@@ -1,36 +1,60 @@
-"""Take rows in: read them, keep those that the filter keeps, and clean them, batch by batch."""
+"""Take rows in, batch by batch: read them, keep those that the filter keeps, clean them, and put them on disk."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams
-from stages.prepare_data.columns import note_missing, storable
-from stages.prepare_data.notes import Notes
+from stages.prepare_data.columns import GIVEN, TIME, note_missing, storable
+from stages.prepare_data.copy_key import hashed_key
 from stages.prepare_data.readers import read_rows
 from stages.prepare_data.selection import note_uncompared, row_filter, select_rows
+from stages.prepare_data.store import Store
 from stages.prepare_data.texts import clean_rows
 
 
-def read_selected(files: Mapping[str, list[Path]], params: DataParams, note: Notes) -> tuple[pd.DataFrame, int]:
-    """Return the rows that the filter keeps, cleaned, and how many were read; `files` are those of each split.
+def read_selected(files: Mapping[str, list[Path]], params: DataParams, store: Store) -> tuple[pd.DataFrame, int]:
+    """Return of the rows that the filter keeps what decides about them, and how many were read.
+
+    The rows, cleaned, go to the store. What is returned are the columns that `put` names.
+
+    Args:
+        files: those of each split.
 
     Raises:
         UserError: naming the file, the rows and the reason for which the data can't be used.
     """
-    keep = row_filter(params)
+    keep, note = row_filter(params), store.note
     num_read = 0
     batches = []
     columns: dict[str, set[str]] = {}
     for rows in read_rows(files, params, note):
         num_read += len(rows)
         columns.setdefault(rows.attrs["file"], set()).update(rows.columns)
-        batches.append(clean_rows(select_rows(rows, params, keep, note)))
+        batches.append(put(clean_rows(select_rows(rows, params, keep, note)), store))
     note_missing(columns, note)
     note_uncompared(keep, params, sorted(set().union(*columns.values())), note)
     selected = pd.concat(batches, ignore_index=True)
     if selected.empty:
         raise UserError(f"data.filter: {params.filter!r} keeps no row" if num_read else "data.source has no rows")
-    return storable(selected, note), num_read
+    return selected, num_read
+
+
+def put(rows: pd.DataFrame, store: Store) -> pd.DataFrame:
+    """Put rows with clean texts into the store; return what decides about them.
+
+    Returns:
+        The columns label, origin, row_id, group, GIVEN and TIME; `place` in the store, int32; the number of
+        `characters`, int32; and a hash of the key by which copies are told, `key`, uint64, 0 of an empty text.
+    """
+    first = len(store)
+    if len(rows):
+        store.add(storable(rows.drop(columns=["label", GIVEN, TIME]), store.note))
+    return rows[["label", "origin", "row_id", "group", GIVEN, TIME]].assign(
+        place=np.arange(first, first + len(rows), dtype=np.int32),
+        characters=np.array(list(map(len, rows["text"])), dtype=np.int32),
+        key=np.array(list(map(hashed_key, rows["text"])), dtype=np.uint64),
+    )

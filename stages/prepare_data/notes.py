@@ -1,12 +1,9 @@
 """Say what happens to the data, each thing once."""
 
 import sys
-from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
-
-TEXT_SHOWN = 80  # characters
 
 
 class Notes:
@@ -23,14 +20,5 @@ class Notes:
 
     def drop(self, rows: pd.DataFrame, reason: str) -> int:
         """Remember rows that are dropped, and return how many they are."""
-        self.dropped.append(
-            rows[["origin", "row_id", "label"]].assign(reason=reason, text=rows["text"].str[:TEXT_SHOWN])
-        )
+        self.dropped.append(rows[["place", "label"]].assign(reason=reason))
         return len(rows)
-
-    def list_dropped(self, path: Path) -> None:
-        """Write a table of the rows that were dropped, with the reason for each and the beginning of its text."""
-        table = (
-            pd.concat(self.dropped) if self.dropped else pd.DataFrame(columns=["origin", "row_id", "label", "reason"])
-        )
-        table.to_csv(path, index=False, lineterminator="\n")

@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rows_on_disk import read, whole
 from tiny import PARAMS
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams, load_params
-from stages.prepare_data.intake import read_selected
-from stages.prepare_data.notes import Notes
 from stages.prepare_data.split import split_rows
 from stages.prepare_data.texts import row_id
 
@@ -20,7 +19,7 @@ def data_params(**changes: object) -> DataParams:
 
 
 def selected(path: Path, **changes: object) -> pd.DataFrame:
-    return read_selected({"": [path]}, data_params(**changes), Notes())[0]
+    return whole(*read({"": [path]}, data_params(**changes), path.parent))
 
 
 def test_a_row_keeps_its_identity_when_files_are_renamed_and_rows_added(tmp_path: Path) -> None:

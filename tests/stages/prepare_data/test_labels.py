@@ -21,7 +21,7 @@ def data_params(**changes: object) -> DataParams:
 def table(labels: list) -> pd.DataFrame:
     rows = pd.DataFrame({"label": pd.Series(labels, dtype=object), "group": "", GIVEN: ""})
     names = [f"f:{row}" for row in range(1, len(rows) + 1)]
-    return rows.assign(text=names, origin=names, row_id=names)
+    return rows.assign(text=names, origin=names, row_id=names, place=range(len(rows)))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rows_on_disk import read, stored, whole
 from tiny import PARAMS, labelled_texts, write_csv
 
 from predict.text import clean_text
@@ -14,13 +15,11 @@ from stages.common.errors import UserError
 from stages.common.params import DataParams, load_params
 from stages.prepare_data.columns import GIVEN, TIME
 from stages.prepare_data.duplicates import drop_unusable
-from stages.prepare_data.intake import read_selected
 from stages.prepare_data.labels import name_labels
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.readers import read_rows
 from stages.prepare_data.sources import data_sources
 from stages.prepare_data.split import split_rows
-from stages.prepare_data.texts import clean_rows
 
 
 def data_params(**changes: object) -> DataParams:
@@ -69,7 +68,7 @@ def test_a_hub_data_set_gives_all_its_splits_and_names(tmp_path: Path) -> None:
     everything = pd.concat(read_rows({"": [folder]}, data_params(), Notes()))
     assert everything["split"].tolist() == ["train", "train", "test", "unsupervised"]
     params = data_params(filter='split != "unsupervised"', labels={"neg": "negative", "pos": "positive"})
-    rows, _ = read_selected({"": [folder]}, params, Notes())
+    rows, _ = read({"": [folder]}, params, tmp_path)
     assert name_labels(rows, params) == ["negative", "positive"]
     assert rows["label"].tolist() == ["negative", "positive", "positive"]
 
@@ -83,7 +82,7 @@ def test_label_values_can_share_a_name_and_null_takes_them_as_they_are() -> None
     assert name_labels(rows, data_params(labels=None)) == ["1", "2", "4", "5"]
 
 
-def test_copies_in_any_dress_are_dropped_and_contradictions_altogether() -> None:
+def test_copies_in_any_dress_are_dropped_and_contradictions_altogether(tmp_path: Path) -> None:
     rows = table(
         [
             (LONG, "good"),
@@ -98,7 +97,8 @@ def test_copies_in_any_dress_are_dropped_and_contradictions_altogether() -> None
             ("quite another text about a film", "bad"),
         ]
     )
-    kept, dropped = drop_unusable(clean_rows(rows), data_params(), Notes())
+    found, store = stored(rows, tmp_path)
+    kept, dropped = drop_unusable(found, data_params(), store)
     assert kept["origin"].tolist() == ["f:1", "f:10"]
     assert dropped == {
         "across_splits": 0,
@@ -110,9 +110,10 @@ def test_copies_in_any_dress_are_dropped_and_contradictions_altogether() -> None
     }
 
 
-def test_texts_that_only_share_a_phrase_are_kept() -> None:
+def test_texts_that_only_share_a_phrase_are_kept(tmp_path: Path) -> None:
     rows = table([(f"{LONG} {' '.join(map(str, range(start, start + 40)))}", "good") for start in (0, 100, 200)])
-    kept, _ = drop_unusable(clean_rows(rows), data_params(near_duplicate_similarity=0.5), Notes())
+    found, store = stored(rows, tmp_path)
+    kept, _ = drop_unusable(found, data_params(near_duplicate_similarity=0.5), store)
     assert len(kept) == 3
 
 
@@ -150,10 +151,11 @@ def test_null_takes_all_that_is_left_for_training() -> None:
     assert len(splits["train"]) == 300
 
 
-def prepare(files: list[Path], params: DataParams) -> dict[str, pd.DataFrame]:
-    rows, _ = read_selected({"": files}, params, Notes())
+def prepare(files: list[Path], params: DataParams, folder: Path) -> dict[str, pd.DataFrame]:
+    rows, store = read({"": files}, params, folder)
     name_labels(rows, params)
-    return split_rows(drop_unusable(rows, params, Notes())[0], params)
+    splits = split_rows(drop_unusable(rows, params, store)[0], params)
+    return {name: whole(split, store) for name, split in splits.items()}
 
 
 def refuse(tmp_path: Path, content: bytes, suffix: str = "csv", **changes: object) -> str:
@@ -161,7 +163,7 @@ def refuse(tmp_path: Path, content: bytes, suffix: str = "csv", **changes: objec
     path.write_bytes(content)
     params = data_params(**changes)
     with pytest.raises(UserError) as error:
-        prepare([path], params)
+        prepare([path], params, tmp_path)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -210,10 +212,10 @@ def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
     assert "must end in .csv" in refuse(tmp_path, b"a", suffix="docx")
 
 
-def test_the_default_data_has_no_near_copy_of_a_test_text_in_training() -> None:
+def test_the_default_data_has_no_near_copy_of_a_test_text_in_training(tmp_path: Path) -> None:
     """Count shared word 5-grams by another way than the stage does: sets, on a sample of the test texts."""
     params = data_params(filter='source == "imdb"', train_rows=4000, validation_rows=100, test_rows=300)
-    splits = prepare(data_sources(params)[""], params)
+    splits = prepare(data_sources(params)[""], params, tmp_path)
 
     def shingles(text: str) -> set[tuple]:
         words = text.lower().split()
@@ -234,5 +236,5 @@ def test_the_default_data_has_no_near_copy_of_a_test_text_in_training() -> None:
 
 
 def test_labelled_texts_of_these_tests_are_distinct(tmp_path: Path) -> None:
-    rows = read_selected({"": [write_csv(tmp_path / "tiny.csv", labelled_texts(280))]}, data_params(), Notes())[0]
-    assert rows["text"].is_unique
+    rows, _ = read({"": [write_csv(tmp_path / "tiny.csv", labelled_texts(280))]}, data_params(), tmp_path)
+    assert rows["key"].is_unique

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 import pytest
+import rows_on_disk
 from tiny import PARAMS
 
 from stages.common.errors import UserError
@@ -145,20 +146,23 @@ def test_mixed_types_in_a_column_that_is_not_used_do_no_harm(
     path.write_text(
         "".join(json.dumps({"text": f"t{n}", "label": n % 2, "id": id_}) + "\n" for n, id_ in enumerate(odd))
     )
-    rows, _ = read_selected({"": [path]}, data_params(), Notes())
+    rows = rows_on_disk.whole(*rows_on_disk.read({"": [path]}, data_params(), tmp_path))
     assert rows["id"].tolist()[:2] == ["1", "two"]
     rows.to_parquet(tmp_path / "a.parquet")
     assert "column id holds values of several types: they are kept as texts" in capsys.readouterr().err
 
 
-def test_several_files_and_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_files_and_folders(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "notes.md").write_text("no data")
     write(tmp_path / "one", "a.csv")
     write(tmp_path / "two", "a.csv")
     (tmp_path / "two" / "b.csv").write_text("label,text,stars\n1,more,5\n")
-    rows, read_in_all = read_selected({"": [tmp_path]}, data_params(), Notes())
+    store = rows_on_disk.new_store(tmp_path_factory.mktemp("store"))
+    rows, read_in_all = read_selected({"": [tmp_path]}, data_params(), store)
     assert read_in_all == len(rows) == 7
     assert rows["origin"].tolist()[0] == f"{tmp_path}/one/a.csv:1"
     assert rows["origin"].tolist()[-1] == "b.csv:1"
