@@ -103,25 +103,25 @@ def start_pipeline(exported: Path, _: str) -> Answer:
 
 def start_torch(exported: Path, _: str) -> Answer:
     import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoModelForSequenceClassification
 
     from predict.text import clean_text
     from stages.common.first_position import skip_unread_positions
     from stages.common.inference import pad_batch
     from stages.common.memory import keep_freed_memory
     from stages.common.params import TokenizeParams
-    from stages.common.tokenizer import encode_texts
+    from stages.common.tokenizer import TextEncoder
 
     manifest = json.loads((exported / "manifest.json").read_text(encoding="utf-8"))["tokenize"]
     params = TokenizeParams(**{name: manifest[name] for name in TokenizeParams.model_fields})
-    tokenizer = AutoTokenizer.from_pretrained(exported)
+    encoder = TextEncoder(exported, params)
     model = AutoModelForSequenceClassification.from_pretrained(exported).eval()
     skip_unread_positions(model)
     keep_freed_memory()
     native = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
     def answer(texts: list[str]) -> list[str]:
-        encoded, _ = encode_texts(tokenizer, [clean_text(text) for text in texts], params)
+        encoded = [window.ids for window in encoder.encode([clean_text(text) for text in texts])[0]]
         order = sorted(range(len(texts)), key=lambda row: -len(encoded[row]))
         found = [""] * len(texts)
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=native):

@@ -16,7 +16,8 @@ from tokenizers import Tokenizer
 from predict.errors import PredictError
 from predict.manifest import DIGEST, check_files, read_manifest
 from predict.rows import one_line
-from predict.text import clean_text, truncate
+from predict.text import clean_text
+from predict.tokens import Layout, Window, lay_out, pad
 
 MODELS = {"int8": "onnx/model_int8.onnx", "fp32": "onnx/model.onnx"}
 BATCH_TOKENS = 1024  # padded tokens in a batch: enough to keep the cores busy, few enough to stay in their caches
@@ -30,6 +31,7 @@ class Classifier:
     Attributes:
         labels: the names of the classes, in the order of the probabilities.
         label_values: the label of each value that stood for one in the data that it was trained on.
+        pairs: whether it takes pairs of texts.
         precision: the one asked for, or else the one that the export found to be safe.
         identity: SHA-256 of the folder's manifest, which names every file by its own.
 
@@ -42,55 +44,64 @@ class Classifier:
         manifest = read_manifest(folder)
         self.identity: str = manifest[DIGEST]
         self.labels: list[str] = manifest["labels"]
-        self._tokenize = manifest["tokenize"]
+        self._layout = Layout(**manifest["tokenize"])
         self.precision: str = precision or manifest["default_precision"]
         model = MODELS[self.precision]
         check_files(folder, ["tokenizer.json", model], manifest)
         self._equal_lengths: bool = manifest["onnx"]["equal_lengths"]
         self.label_values: dict[str, str] = manifest["label_values"]
+        self.pairs = self._layout.pairs
         self._tokenizer = load_tokenizer(folder / "tokenizer.json")
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._session = start_session(folder / model, threads)
 
-    def probabilities(self, texts: list[str]) -> np.ndarray:
-        """Return the probability of each class for each text, float32 (n, classes).
+    def probabilities(self, *texts: list[str]) -> np.ndarray:
+        """Return the probability of each class for each row, float32 (n, classes).
+
+        Args:
+            texts: the texts of the rows; where the model takes pairs, the second ones, too.
 
         Raises:
-            ValueError: naming the first text, from 1 on, in which the tokenizer finds no token.
+            ValueError: naming the first row, from 1 on, in which the tokenizer finds no token.
         """
-        encoded = self.encode(texts)
-        if [] in encoded:
-            raise ValueError(f"text {encoded.index([]) + 1} of {len(texts)} is empty")
-        return softmax(self.logits(encoded))
+        encoded = self.encode(*texts)
+        if None in encoded:
+            raise ValueError(f"text {encoded.index(None) + 1} of {len(encoded)} is empty")
+        return softmax(self.logits([each for each in encoded if each]))
 
-    def encode(self, texts: list[str]) -> list[list[int]]:
-        """Return the token ids that are kept of each text; none for a text that holds no token."""
-        before, after = self._tokenize["tokens_before"], self._tokenize["tokens_after"]
-        room = self._tokenize["max_length"] - len(before) - len(after)
-        how = self._tokenize["truncation"], self._tokenize["head_fraction"]
+    def encode(self, *texts: list[str]) -> list[Window | None]:
+        """Return what is kept of each row; None for one with a text that holds no token."""
+        if len(texts) != 1 + self.pairs:
+            raise PredictError(
+                f"this model takes {'pairs of texts, not single ones' if self.pairs else 'single texts'}"
+            )
         try:
-            whole = self._tokenizer.encode_batch_fast([clean_text(text) for text in texts], add_special_tokens=False)
+            whole = [
+                self._tokenizer.encode_batch_fast([clean_text(text) for text in each], add_special_tokens=False)
+                for each in texts
+            ]
         except BaseException as error:  # a panic in Rust is no Exception
             if type(error).__name__ != "PanicException":
                 raise
             raise PredictError(f"the tokenizer failed, for want of memory or threads: {one_line(error)}") from error
-        return [[*before, *truncate(text.ids, room, *how), *after] if text.ids else [] for text in whole]
+        rows = ([text.ids for text in row] for row in zip(*whole, strict=True))
+        return [lay_out(row, self._layout) if all(row) else None for row in rows]
 
-    def logits(self, encoded: list[list[int]], done: Callable[[int], object] = lambda count: None) -> np.ndarray:
+    def logits(self, encoded: list[Window], done: Callable[[int], object] = lambda count: None) -> np.ndarray:
         """Return calibrated logits, float32 (n, classes), for texts of at least one token each.
 
         Batches hold texts of near-equal length, longest first. `done` is told the size of each when it is through.
         """
         logits = np.zeros((len(encoded), len(self.labels)), dtype=np.float32)
-        order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row]))
+        order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row].ids))
         start = 0
         while start < len(order):
-            longest = len(encoded[order[start]])
+            longest = len(encoded[order[start]].ids)
             rows = order[start : start + max(1, BATCH_TOKENS // longest)]
             if self._equal_lengths:
-                rows = [row for row in rows if len(encoded[row]) == longest]
-            batch = pad_batch([encoded[row] for row in rows], self._tokenize["pad_token_id"])
+                rows = [row for row in rows if len(encoded[row].ids) == longest]
+            batch = pad([encoded[row] for row in rows], self._layout.pad_token_id)
             logits[rows] = self.run(batch)
             done(len(rows))
             start += len(rows)
@@ -141,16 +152,6 @@ def start_session(model: Path, threads: int | None) -> onnxruntime.InferenceSess
         )
     except Exception as error:  # ONNX Runtime's have no other base
         raise PredictError(f"ONNX Runtime can't load {model}: {one_line(error)}") from error
-
-
-def pad_batch(encoded: list[list[int]], pad_token_id: int) -> dict[str, np.ndarray]:
-    """Return input_ids and attention_mask, int64 (batch, longest); padding stands right."""
-    ids = np.full((len(encoded), max(map(len, encoded))), pad_token_id, dtype=np.int64)
-    mask = np.zeros_like(ids)
-    for row, tokens in enumerate(encoded):
-        ids[row, : len(tokens)] = tokens
-        mask[row, : len(tokens)] = 1
-    return {"input_ids": ids, "attention_mask": mask}
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

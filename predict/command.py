@@ -1,6 +1,7 @@
 """Classify texts, or the rows of files, with an exported model.
 
     python -m predict "This movie was fantastic!"
+    python -m predict "Is it any good?" --pair "It is superb."
     python -m predict --input reviews.csv --output predictions.csv
     python -m predict --input labelled.csv --label-column label
     cat reviews.txt | python -m predict --input - > predictions.jsonl
@@ -20,6 +21,7 @@ import io
 import json
 import os
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,10 +55,12 @@ def parse_arguments() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("texts", nargs="*", metavar="TEXT", help="texts to classify: prints label and probability")
+    add("--pair", nargs="+", metavar="TEXT", help="the second text of each TEXT, where the model takes pairs")
     add("--json", action="store_true", help="print TEXTs, or scores, as JSON, an object a line")
     add("--input", nargs="+", metavar="FILE", help="csv, tsv, jsonl, parquet or txt (a text a line); - is stdin")
     add("--output", metavar="FILE", help="csv, tsv, jsonl or parquet; - or none is standard output, as jsonl")
     add("--text-column", default="text", metavar="NAME", help="where the text stands (default: text)")
+    add("--text-pair-column", metavar="NAME", help="where the second text stands, where the model takes pairs")
     add("--label-column", metavar="NAME", help="where the true label stands: prints the scores of the predictions")
     add("--top-k", type=positive, default=1, metavar="K", help="give the K likeliest labels (default: 1)")
     formats = sorted(set(FORMATS.values()))
@@ -71,7 +75,11 @@ def parse_arguments() -> argparse.Namespace:
     chosen = parser.parse_args()
     if bool(chosen.texts) == bool(chosen.input):
         parser.error("give either TEXTs or --input")
-    for option in ("output", "label_column", "fail_on_error", "spreadsheet"):
+    if chosen.pair and len(chosen.pair) != len(chosen.texts):
+        parser.error(
+            f"--pair gives each TEXT its second one: {len(chosen.texts)} TEXTs, and {len(chosen.pair)} of these"
+        )
+    for option in ("output", "text_pair_column", "label_column", "fail_on_error", "spreadsheet"):
         if chosen.texts and getattr(chosen, option):
             parser.error(f"--{option.replace('_', '-')} goes with --input")
     return chosen
@@ -97,6 +105,13 @@ def load_classifier(chosen: argparse.Namespace) -> "Classifier":
         raise PredictError(
             f"the model has {len(classifier.labels)} labels: --top-k is at most that, not {chosen.top_k}"
         )
+    if classifier.pairs != bool(chosen.pair or chosen.text_pair_column):
+        option = "--pair" if chosen.texts else "--text-pair-column"
+        raise PredictError(
+            f"the model takes pairs of texts: give the second one by {option}"
+            if classifier.pairs
+            else f"the model takes single texts: leave out {option}"
+        )
     return classifier
 
 
@@ -108,18 +123,19 @@ def default_folder() -> Path:
 
 def predict_texts(chosen: argparse.Namespace) -> int:
     """Print the label and probability of each text on a line."""
-    if any(map(SURROGATE.search, chosen.texts)):
+    texts = [chosen.texts, chosen.pair] if chosen.pair else [chosen.texts]
+    if any(map(SURROGATE.search, chain(*texts))):
         raise PredictError("a text is not UTF-8")
     classifier = load_classifier(chosen)
     try:
-        probabilities = classifier.probabilities(chosen.texts)
+        probabilities = classifier.probabilities(*texts)
     except ValueError as error:
         raise PredictError(str(error)) from error
     names = Columns(top=chosen.top_k).added[:-1]
-    for text, answers in zip(chosen.texts, classifier.likeliest(probabilities, chosen.top_k), strict=True):
+    for row, answers in zip(zip(*texts, strict=True), classifier.likeliest(probabilities, chosen.top_k), strict=True):
         if chosen.json:
             values = [value for label, probability in answers for value in (label, round(probability, DECIMALS))]
-            print_json({"text": text, **dict(zip(names, values, strict=True))})
+            print_json(dict(zip(("text", "text_pair"), row, strict=False)) | dict(zip(names, values, strict=True)))
         else:
             print("\t".join(f"{label}\t{probability:.4f}" for label, probability in answers))
     return 0
@@ -132,7 +148,7 @@ def print_json(content: dict[str, Any]) -> None:
 
 def predict_inputs(chosen: argparse.Namespace) -> int:
     """Write the rows of the inputs with their predictions, or print their scores, or both."""
-    columns = Columns(chosen.text_column, chosen.label_column, chosen.top_k)
+    columns = Columns(chosen.text_column, chosen.text_pair_column, chosen.label_column, chosen.top_k)
     sources = open_sources(chosen.input, columns, chosen.input_format)
     output = None if chosen.output in (None, "-") else find_output(chosen.output, sources)
     classifier = load_classifier(chosen)

@@ -37,7 +37,7 @@ class Job:
         return {
             **self.options,
             "inputs": [[str(path.resolve()), state.st_size, state.st_mtime_ns] for path, state in states],
-            "columns": [self.columns.text, self.columns.label, self.columns.added],
+            "columns": [self.columns.texts, self.columns.label, self.columns.added],
             "output": [str(self.output), self.spreadsheet],
             "model": classifier.identity,
             "sizes": [CHUNK_ROWS, CHUNK_BYTES, BATCH_TOKENS],
@@ -100,12 +100,12 @@ def heeded_interrupt() -> Iterator[None]:
 def predict_chunk(classifier: Classifier, rows: list[Row], top: int, progress: Progress) -> None:
     """Give each row its likeliest labels with their probabilities, or an error."""
     progress.begin(rows)
-    encoded = classifier.encode([row.text for row in rows])
-    for row, ids in zip(rows, encoded, strict=True):
-        if not row.error and not ids:
-            row.error = "the text is empty"
+    encoded = classifier.encode(*map(list, zip(*(row.texts for row in rows), strict=True)))
+    for row, window in zip(rows, encoded, strict=True):
+        if not row.error and not window:
+            row.error = "the text is empty" if len(row.texts) == 1 else "a text of the pair is empty"
     good = [row for row in rows if not row.error]
     progress.done(len(rows) - len(good))
-    probabilities = softmax(classifier.logits([ids for ids in encoded if ids], progress.done))
+    probabilities = softmax(classifier.logits([window for window in encoded if window], progress.done))
     for row, answers in zip(good, classifier.likeliest(probabilities, top), strict=True):
         row.answers = [(label, round(probability, DECIMALS)) for label, probability in answers]

@@ -12,7 +12,7 @@ from typing import Any
 
 from predict.errors import PredictError
 
-FORMAT = 2  # of manifest.json
+FORMAT = 3  # of manifest.json
 DIGEST = "sha256_of_the_rest"
 AGAIN = "copy or export the whole folder again"
 

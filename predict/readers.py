@@ -74,6 +74,8 @@ def open_sources(names: list[str], columns: Columns, input_format: str | None) -
             raise PredictError(f"{path}: its suffix is not one of {', '.join(FORMATS)}; say --input-format")
         if path is None and known not in ("txt", "jsonl"):
             raise PredictError(f"standard input is read as txt or jsonl, not as {known}")
+        if known == "txt" and columns.text_pair is not None:
+            raise PredictError("txt holds one text a line: give pairs as csv, tsv, jsonl or parquet (--input-format)")
         source = Source(path, known, columns, offset=sum(other.size for other in sources))
         if path:
             check_beginning(source, path)
@@ -98,7 +100,12 @@ def check_beginning(source: Source, path: Path) -> None:
 
 
 def check_names(columns: Columns, path: Path, names: list[str]) -> None:
-    for name, option in ((columns.text, "--text-column"), (columns.label, "--label-column")):
+    named = {
+        "--text-column": columns.text,
+        "--text-pair-column": columns.text_pair,
+        "--label-column": columns.label,
+    }
+    for option, name in named.items():
         if name is not None and name not in names:
             raise PredictError(f"{path} has no column {name}; it has {', '.join(names)}. Say {option}")
     for name in names:
@@ -109,12 +116,13 @@ def check_names(columns: Columns, path: Path, names: list[str]) -> None:
 
 
 def check_first_rows(columns: Columns, path: Path) -> None:
-    """Raise PredictError where no row at the beginning of a jsonl file has the text column."""
+    """Raise PredictError where no row at the beginning of a jsonl file has the text column, or that of the pair."""
     with path.open("rb") as file:
         lines = (line for _, line, _, _ in read_lines(file) if line.strip())
         objects = [parse_object(line, columns.added) for line in itertools.islice(lines, FIRST_ROWS)]
-    if not objects or any(columns.text in fields for fields, _ in objects):
-        return
-    names = next((", ".join(fields) for fields, _ in objects if fields), "")
-    has = f"they have {names}. Say --text-column" if names else f"the first is {objects[0][1]}"
-    raise PredictError(f"{path} has no field {columns.text} in its first rows; {has}")
+    for name, option in zip(columns.texts, ("--text-column", "--text-pair-column"), strict=False):
+        if not objects or any(name in fields for fields, _ in objects):
+            continue
+        names = next((", ".join(fields) for fields, _ in objects if fields), "")
+        has = f"they have {names}. Say {option}" if names else f"the first is {objects[0][1]}"
+        raise PredictError(f"{path} has no field {name} in its first rows; {has}")

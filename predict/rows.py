@@ -20,8 +20,13 @@ class Columns:
     """Which columns are read, and which are added."""
 
     text: str = "text"
+    text_pair: str | None = None  # the second text, of pairs
     label: str | None = None  # the true label, where there is one
     top: int = 1  # how many labels a row is given
+
+    @property
+    def texts(self) -> list[str]:
+        return [self.text] if self.text_pair is None else [self.text, self.text_pair]
 
     @property
     def added(self) -> list[str]:
@@ -35,7 +40,7 @@ class Row:
 
     place: str  # FILE:ROW
     fields: dict[str, Any]
-    text: str
+    texts: list[str]  # one, or two of a pair
     error: str
     size: int  # bytes that it takes, roughly
     end: int  # bytes of all inputs up to its end, roughly
@@ -68,25 +73,28 @@ class Source:
         return self.path.open("rb") if self.path else sys.stdin.buffer
 
     def row(self, number: int, fields: dict[str, Any], error: str, size: int, position: int) -> Row:
-        """Make a row of its fields, with an error where it has none yet and its text can't be used."""
-        text = fields.get(self.columns.text)
-        error = error or self.mistake_in(text)
-        if isinstance(text, str) and len(text) > RECORD_SIZE:
-            fields[self.columns.text] = text[:SHOWN]
-        place, end = f"{self.name}:{number}", self.offset + position
-        return Row(place, fields, "" if error else str(text), error, size, end, block=self)
+        """Make a row of its fields, with an error where it has none yet and its texts can't be used."""
+        names = self.columns.texts
+        for name in names:
+            error = error or mistake_in(name, fields.get(name))
+        texts = ["" if error else str(fields[name]) for name in names]
+        for name in names:
+            if isinstance(text := fields.get(name), str) and len(text) > RECORD_SIZE:
+                fields[name] = text[:SHOWN]
+        return Row(f"{self.name}:{number}", fields, texts, error, size, self.offset + position, block=self)
 
-    def mistake_in(self, text: Any) -> str:
-        name = self.columns.text
-        if text is None:
-            return f"no {name}"
-        if not isinstance(text, str):
-            return f"{name} is not a string but {json.dumps(text, default=str)[:40]}"
-        if len(text) > TEXT_CHARACTERS:
-            return f"{name} has {len(text):,} characters, and at most {TEXT_CHARACTERS:,} are read"
-        if SURROGATE.search(text):
-            return f"{name} holds half of a character (a lone surrogate)"
-        return ""
+
+def mistake_in(name: str, text: Any) -> str:
+    """Return what is wrong with the value of a text's column."""
+    if text is None:
+        return f"no {name}"
+    if not isinstance(text, str):
+        return f"{name} is not a string but {json.dumps(text, default=str)[:40]}"
+    if len(text) > TEXT_CHARACTERS:
+        return f"{name} has {len(text):,} characters, and at most {TEXT_CHARACTERS:,} are read"
+    if SURROGATE.search(text):
+        return f"{name} holds half of a character (a lone surrogate)"
+    return ""
 
 
 def one_line(error: BaseException) -> str:

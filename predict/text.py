@@ -1,4 +1,4 @@
-"""Clean a text and choose the part of it that is kept, the same way for training and for prediction.
+"""Clean a text, the same way for training and for prediction.
 
 Standard library only. The time that a text takes grows with its length, whatever stands in it.
 """
@@ -57,11 +57,3 @@ def sort_marks(run: re.Match[str]) -> str:
     parts = "".join(unicodedata.normalize("NFKD", character) for character in run[0])
     groups = itertools.groupby(parts, lambda character: unicodedata.combining(character) > 0)
     return "".join("".join(sorted(group, key=unicodedata.combining) if marks else group) for marks, group in groups)
-
-
-def truncate(ids: list[int], room: int, truncation: str, head_fraction: float) -> list[int]:
-    """Return at most `room` of a text's token ids: its start, its end, or some of both."""
-    if len(ids) <= room:
-        return ids
-    head = {"head": room, "tail": 0, "head_tail": round(room * head_fraction)}[truncation]
-    return ids[:head] + ids[len(ids) - (room - head) :]

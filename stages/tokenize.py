@@ -18,7 +18,8 @@ from stages.common.params import TokenizeParams, load_params
 from stages.common.paths import stage_paths
 from stages.common.references import resolve_model
 from stages.common.splits import SPLITS, split_path, token_features
-from stages.common.tokenizer import encode_texts, load_tokenizer, special_tokens
+from stages.common.text_columns import text_columns
+from stages.common.tokenizer import TextEncoder
 
 WORTH_A_WORD, NEXT_TO_ALL = 0.05, 0.9  # unknown tokens
 CHUNK_ROWS = 1000  # texts tokenized at once: bounds memory
@@ -33,15 +34,13 @@ def main() -> None:
     params = load_params()
     paths = stage_paths("tokenize")
     base = resolve_model(params.model.base, "model.base")
-    tokenizer = load_tokenizer(base)
-    check_max_length(params.tokenize, base, tokenizer)
+    texts = text_columns(pq.read_schema(paths["prepared"] / "train.parquet").names)
+    encoder = TextEncoder(base, params.tokenize, pairs=len(texts) == 2)
+    check_max_length(params.tokenize, base, encoder.tokenizer)
     labels = json.loads((paths["prepared"] / "labels.json").read_text(encoding="utf-8"))
     with whole_output(paths["tokenized"]) as folder:
         folder.mkdir()
-        counted = {
-            split: tokenize_split(paths["prepared"], split, folder, tokenizer, params.tokenize, labels)
-            for split in SPLITS
-        }
+        counted = {split: tokenize_split(paths["prepared"], split, texts, folder, encoder, labels) for split in SPLITS}
         for split, (_, unknown) in counted.items():
             check_known(split, unknown, params.model.base)
     metrics = summarise(counted, params.tokenize)
@@ -81,16 +80,17 @@ def check_max_length(params: TokenizeParams, base: Path, tokenizer: PreTrainedTo
 def tokenize_split(
     prepared_dir: Path,
     split: str,
+    texts: list[str],
     folder: Path,
-    tokenizer: PreTrainedTokenizerBase,
-    params: TokenizeParams,
+    encoder: TextEncoder,
     labels: list[str],
 ) -> tuple[np.ndarray, float]:
-    """Write one split; return the number of tokens of each whole text, int (n,), and the fraction of the tokens kept,
-    special ones aside, that the tokenizer doesn't know."""
+    """Write one split; return the number of tokens of each whole row, int (n,), and the fraction of the tokens kept,
+    special ones aside, that the tokenizer doesn't know. `texts` are the columns with the texts."""
     prepared = pq.ParquetFile(prepared_dir / f"{split}.parquet")
     numbers = {label: number for number, label in enumerate(labels)}
-    schema = token_features(labels).arrow_schema
+    segments = encoder.layout.segments is not None
+    schema = token_features(labels, segments).arrow_schema
     counts = []
     special = kept_tokens = unknown = 0
     with (
@@ -98,15 +98,16 @@ def tokenize_split(
         pa.ipc.new_stream(file, schema) as writer,
         tqdm(total=prepared.metadata.num_rows, desc=f"tokenize {split}", unit="text") as bar,
     ):
-        for rows in prepared.iter_batches(batch_size=CHUNK_ROWS, columns=["text", "label"]):
-            kept, whole = encode_texts(tokenizer, rows["text"].to_pylist(), params)
+        for rows in prepared.iter_batches(batch_size=CHUNK_ROWS, columns=[*texts, "label"]):
+            kept, whole = encoder.encode(*(rows[name].to_pylist() for name in texts))
             counts.append(np.array(whole, dtype=np.int32))
-            special += sum(map(len, special_tokens(tokenizer))) * len(kept)
-            kept_tokens += sum(map(len, kept))
-            unknown += sum(row.count(tokenizer.unk_token_id) for row in kept)
+            special += encoder.layout.num_special * len(kept)
+            kept_tokens += sum(len(window.ids) for window in kept)
+            unknown += sum(window.ids.count(encoder.tokenizer.unk_token_id) for window in kept)
             columns = {
-                "input_ids": kept,
-                "length": [len(ids) for ids in kept],
+                "input_ids": [window.ids for window in kept],
+                **({"token_type_ids": [window.segments for window in kept]} if segments else {}),
+                "length": [len(window.ids) for window in kept],
                 "num_tokens": counts[-1],
                 "label": [numbers[label] for label in rows["label"].to_pylist()],
             }

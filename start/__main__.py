@@ -92,7 +92,8 @@ def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams,
     paths = data_files(resolve_data(arguments.files, "FILE"))
     encoding = next((name for path in paths if (name := told_encoding(path))), None)
     # what params.yaml says of another data set would get in the way
-    unset = dict.fromkeys(["filter", "labels", "group_column", "split_column", "time_column", "delimiter"])
+    columns = ["text_pair_column", "group_column", "split_column", "time_column"]
+    unset = dict.fromkeys(["filter", "labels", *columns, "delimiter"])
     source = arguments.files[0] if len(arguments.files) == 1 else arguments.files
     changes: dict[str, Any] = {"source": source, **unset, "encoding": encoding}
     reading = params.model_copy(update=changes)

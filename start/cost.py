@@ -5,10 +5,12 @@ import time
 import pandas as pd
 import torch
 
+from predict.tokens import pad
 from stages.common.model import load_base
 from stages.common.params import Params
 from stages.common.references import resolve_model
-from stages.common.tokenizer import encode_texts, load_tokenizer
+from stages.common.text_columns import text_columns
+from stages.common.tokenizer import TextEncoder
 from stages.train_lora.adapters import add_adapters
 
 MEASURED_SECONDS = 2.0
@@ -25,19 +27,18 @@ def estimate_minutes(sample: pd.DataFrame, splits: dict[str, pd.DataFrame], para
     folder = resolve_model(params.model.base, "model.base")
     base, head = load_base(folder, labels, False, True)
     model, _ = add_adapters(base, params.lora, head)
-    texts = sample["text"].head(MEASURED_TEXTS).tolist()
-    encoded, _ = encode_texts(load_tokenizer(folder), texts, params.tokenize)
-    encoded.sort(key=len)
+    rows = sample.head(MEASURED_TEXTS)
+    texts = [rows[name].tolist() for name in text_columns(rows)]
+    encoder = TextEncoder(folder, params.tokenize, pairs=len(texts) == 2)
+    encoded = sorted(encoder.encode(*texts)[0], key=lambda window: len(window.ids))
     took = texts_done = 0.0
     while took < MEASURED_SECONDS:
         for start in range(0, len(encoded), BATCH_TEXTS):
-            batch = encoded[start : start + BATCH_TEXTS]
-            longest = max(map(len, batch))
-            ids = torch.tensor([row + [0] * (longest - len(row)) for row in batch])
-            mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in batch])
+            windows = encoded[start : start + BATCH_TEXTS]
+            batch = {name: torch.from_numpy(ids) for name, ids in pad(windows, encoder.layout.pad_token_id).items()}
             begun = time.perf_counter()
-            model(input_ids=ids, attention_mask=mask).logits.sum().backward()
+            model(**batch).logits.sum().backward()
             took += time.perf_counter() - begun
-            texts_done += len(batch)
+            texts_done += len(windows)
     steps = len(splits["train"]) * params.train.epochs + len(splits["validation"]) / 2
     return f"{max(0.1, steps * took / texts_done / 60):.1f}"

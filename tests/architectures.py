@@ -35,7 +35,7 @@ from stages.common.model import load_adapter, load_base, run_without_padding, sa
 from stages.common.params import load_params
 from stages.common.probe import reason
 from stages.common.splits import token_features
-from stages.common.tokenizer import encode_texts, load_tokenizer
+from stages.common.tokenizer import TextEncoder
 from stages.export.onnx_graph import save_onnx
 from stages.train_lora import prefix
 from stages.train_lora.adapters import add_adapters
@@ -156,7 +156,8 @@ in one line, before training.
 def tokenized(base: Path) -> Dataset:
     """Return rows that a model can be trained on."""
     texts, labels = zip(*tiny.labelled_texts(ROWS), strict=True)
-    ids, num_tokens = encode_texts(load_tokenizer(base), list(texts), load_params(tiny.PARAMS).tokenize)
+    windows, num_tokens = TextEncoder(base, load_params(tiny.PARAMS).tokenize).encode(list(texts))
+    ids = [window.ids for window in windows]
     rows = {"input_ids": ids, "length": [*map(len, ids)], "num_tokens": num_tokens, "label": labels}
     return Dataset.from_dict(rows, features=token_features(LABELS))
 

@@ -65,7 +65,8 @@ def make_exported(folder: Path) -> Path:
 def write_manifest(folder: Path) -> None:
     names = ("config.json", "tokenizer.json", "onnx/model.onnx", "onnx/model_int8.onnx")
     files = {name: {"sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest()} for name in names}
-    tokenize = {**TOKENIZE, "tokens_before": [2], "tokens_after": [3], "pad_token_id": 0}
+    tokens = {"tokens_before": [2], "tokens_between": None, "tokens_after": [3], "segments": None, "pad_token_id": 0}
+    tokenize = {**TOKENIZE, **tokens}
     values = {"1": "bad", "2": "fair", "3": "good"}
     manifest = {"format": FORMAT, "labels": LABELS, "label_values": values, "tokenize": tokenize, "files": files}
     manifest |= {"default_precision": "int8", "onnx": {"missing_because": None, "equal_lengths": False}}

@@ -8,6 +8,8 @@ from transformers import (
     PreTrainedModel,
 )
 
+from predict.tokens import Window, pad
+
 PARITY_ROWS = 64
 
 
@@ -26,18 +28,15 @@ def longest_first(split: Dataset) -> np.ndarray:
     return np.argsort(-np.asarray(split["length"]), kind="stable")
 
 
-def pad_batch(rows: dict[str, list], pad_token_id: int, multiple: int = 1) -> dict[str, torch.Tensor]:
-    """Return input_ids and attention_mask, int64 (batch, length), of rows with `input_ids`; padding stands right.
+def row_windows(rows: dict[str, list]) -> list[Window]:
+    """Return what the model reads of rows of a tokenized split."""
+    segments = rows.get("token_type_ids") or [None] * len(rows["input_ids"])
+    return [Window(*row) for row in zip(rows["input_ids"], segments, strict=True)]
 
-    The length is that of the longest row, rounded up to a multiple.
-    """
-    length = -(-max(map(len, rows["input_ids"])) // multiple) * multiple
-    ids = np.full((len(rows["input_ids"]), length), pad_token_id)
-    mask = np.zeros_like(ids)
-    for row, tokens in enumerate(rows["input_ids"]):
-        ids[row, : len(tokens)] = tokens
-        mask[row, : len(tokens)] = 1
-    return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+
+def pad_batch(rows: dict[str, list], pad_token_id: int, multiple: int = 1) -> dict[str, torch.Tensor]:
+    """Return what the model reads of rows of a tokenized split, padded as `predict.tokens.pad` does."""
+    return {name: torch.from_numpy(array) for name, array in pad(row_windows(rows), pad_token_id, multiple).items()}
 
 
 def predict_logits(model: PreTrainedModel, split: Dataset, batch_size: int, progress: str | None = None) -> np.ndarray:

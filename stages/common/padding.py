@@ -35,14 +35,17 @@ def forward_by_length(
     forward: Callable[..., Any],
     input_ids: torch.Tensor,
     attention_mask: torch.Tensor,
+    token_type_ids: torch.Tensor | None = None,
     labels: torch.Tensor | None = None,
     **options: Any,
 ) -> SequenceClassifierOutput:
+    inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+    if token_type_ids is not None:
+        inputs["token_type_ids"] = token_type_ids
     lengths = attention_mask.sum(1)
     groups = [(length, (lengths == length).nonzero().flatten()) for length in lengths.unique().tolist()]
     parts = [
-        forward(input_ids=input_ids[rows, :length], attention_mask=attention_mask[rows, :length]).logits
-        for length, rows in groups
+        forward(**{name: tensor[rows, :length] for name, tensor in inputs.items()}).logits for length, rows in groups
     ]
     logits = torch.cat(parts)[torch.cat([rows for _, rows in groups]).argsort()]
     loss = None if labels is None else torch.nn.functional.cross_entropy(logits.float(), labels)

@@ -106,6 +106,8 @@ class DataParams(Section):
     are columns, texts, numbers, comparisons, `in`, `and`, `or`, `not`, parentheses and a few functions."""
     text_column: Text
     """The column with the text."""
+    text_pair_column: Text | None
+    """The column with the second text, where a row is a pair of texts, such as a question and an answer."""
     label_column: Text
     """The column with the label."""
     labels: Labels | None

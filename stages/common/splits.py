@@ -10,7 +10,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def read_prepared(prepared_dir: Path, split: str, columns: list[str] | None = None) -> pd.DataFrame:
-    """Return the rows of a prepared split.
+    """Return the rows of a prepared split, with those of the columns that it has; None is all.
 
     Without a pool of threads: where there is no memory for one, pyarrow waits for it for ever.
     """
@@ -18,15 +18,17 @@ def read_prepared(prepared_dir: Path, split: str, columns: list[str] | None = No
         return file.read(columns, use_threads=False).to_pandas(use_threads=False)
 
 
-def token_features(labels: list[str]) -> Features:
+def token_features(labels: list[str], segments: bool = False) -> Features:
     """Return the columns of a tokenized split.
 
-    input_ids: the tokens kept, special ones included; length: how many those are; num_tokens: how many the whole
-    text has, special ones included; label: the number of the class, whose names are in the file.
+    input_ids: the tokens kept, special ones included; token_type_ids: of pairs, the segment of each, if the model has
+    `segments`; length: how many those are; num_tokens: how many the whole text has, special ones included; label: the
+    number of the class, whose names are in the file.
     """
     return Features(
         {
             "input_ids": List(Value("int32")),
+            **({"token_type_ids": List(Value("int8"))} if segments else {}),
             "length": Value("int32"),
             "num_tokens": Value("int32"),
             "label": ClassLabel(names=labels),

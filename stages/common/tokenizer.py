@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 
-from predict.text import truncate
+from predict.tokens import Layout, Window, lay_out
 from stages.common.errors import UserError
 from stages.common.params import TokenizeParams
 
@@ -33,6 +33,53 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+class TextEncoder:
+    """Turns texts, or pairs of texts, into what a base model reads.
+
+    Raises:
+        UserError: when the base's tokenizer can't be used.
+    """
+
+    def __init__(self, base: Path, params: TokenizeParams, pairs: bool = False) -> None:
+        self.tokenizer = load_tokenizer(base)
+        before, after = special_tokens(self.tokenizer)
+        between: list[int] | None = None
+        segments: list[int] | None = None
+        if pairs:
+            before, between, after, segments = pair_tokens(self.tokenizer)
+            if "token_type_ids" not in self.tokenizer.model_input_names or max(segments) >= num_segments(base):
+                segments = None  # transformers would give this model none either
+        self.layout = Layout(
+            **params.model_dump(),
+            tokens_before=before,
+            tokens_between=between,
+            tokens_after=after,
+            segments=segments,
+            pad_token_id=self.tokenizer.pad_token_id,
+        )
+
+    def encode(self, *texts: list[str]) -> tuple[list[Window], list[int]]:
+        """Return what is kept of each row, and how many tokens each whole row has; special tokens count.
+
+        Args:
+            texts: the texts of the rows, and of pairs the second ones.
+
+        Raises:
+            UserError: when a text has no token.
+        """
+        ids = [
+            self.tokenizer(each, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
+            for each in texts
+        ]
+        for found, given in zip(ids, texts, strict=True):
+            if [] in found:
+                text = given[found.index([])]
+                raise UserError(f"model.base: its tokenizer finds no token in {text!r:.80}: drop that text")
+        rows = list(zip(*ids, strict=True))
+        kept = [lay_out(row, self.layout) for row in rows]
+        return kept, [self.layout.num_special + sum(map(len, row)) for row in rows]
+
+
 def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
     """Return the token ids that the tokenizer puts before and after one text."""
     bare = tokenizer("a", add_special_tokens=False)["input_ids"]
@@ -41,18 +88,32 @@ def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[
     return whole[:start], whole[start + len(bare) :]
 
 
-def encode_texts(
-    tokenizer: PreTrainedTokenizerBase, texts: list[str], params: TokenizeParams
-) -> tuple[list[list[int]], list[int]]:
-    """Return the token ids kept of each text, and how many each whole text has; special tokens count.
+def pair_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int], list[int], list[int]]:
+    """Return the token ids before, between and after the two texts of a pair, and the segments of these five parts.
+
+    A tokenizer that parts texts by nothing, as most decoders' do, is helped by its separator or its end token.
 
     Raises:
-        UserError: when a text has none.
+        UserError: when the tokenizer has neither.
     """
-    before, after = special_tokens(tokenizer)
-    room = params.max_length - len(before) - len(after)
-    whole = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
-    kept = [before + truncate(ids, room, params.truncation, params.head_fraction) + after for ids in whole]
-    if [] in kept:
-        raise UserError(f"model.base: its tokenizer finds no token in {texts[kept.index([])]!r:.80}: drop that text")
-    return kept, [len(before) + len(ids) + len(after) for ids in whole]
+    bare = tokenizer("a", add_special_tokens=False)["input_ids"]
+    found = tokenizer("a", "a", return_token_type_ids=True)
+    whole, types, size = found["input_ids"], found["token_type_ids"], len(bare)
+    first, second = [at for at in range(len(whole)) if whole[at : at + size] == bare][:2]
+    before, between, after = whole[:first], whole[first + size : second], whole[second + size :]
+    segments = [types[at] for at in (0, first, first + size, second, -1)]
+    if not between:
+        separator = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
+        if separator is None:
+            raise UserError(
+                "data.text_pair_column: the tokenizer of model.base has neither a separator nor an end token to part "
+                "two texts by: choose another base, or join the texts in one column"
+            )
+        before, after = special_tokens(tokenizer)
+        between, segments = [separator], [0, 0, 0, 1, 1]
+    return before, between, after, segments
+
+
+def num_segments(base: Path) -> int:
+    """Return how many segments a base model tells apart; 0 where it reads none."""
+    return getattr(AutoConfig.from_pretrained(base, trust_remote_code=False), "type_vocab_size", None) or 0

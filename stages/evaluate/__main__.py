@@ -11,6 +11,7 @@ from stages.common.outputs import whole_output, write_json, write_table
 from stages.common.params import load_params
 from stages.common.paths import stage_paths
 from stages.common.references import resolve_model
+from stages.common.text_columns import text_columns
 from stages.evaluate.baseline import linear_baseline
 from stages.evaluate.behaviour import failure_rates, judge_behaviour, read_suite
 from stages.evaluate.comparison import compare
@@ -49,7 +50,7 @@ def main() -> None:
     scores = compare(truth, probabilities, uncalibrated, baseline.probabilities, clusters, params.evaluate)
     slices = slice_table(test, judged.tokens, probabilities.argmax(axis=1) == truth, params.evaluate.slices)
     errors = suspects(rows, baseline.suspicions, probabilities)
-    behaviour = judge_behaviour(suite, labels, predict)
+    behaviour = judge_behaviour(suite, labels, len(text_columns(test)) == 2, predict)
     scores["baseline"]["characters"] = int(baseline.kind == "characters")
     scores["temperature"] = judged.temperature
     scores["slices"] = {"looked_at": len(slices), "worse": int(slices["worse"].sum())}

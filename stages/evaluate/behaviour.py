@@ -103,14 +103,17 @@ def describe(item: Any, content: Any) -> str:
     return ": ".join([*place, *map(str, keys), f"{rule}{found}"])
 
 
-def judge_behaviour(suite: Suite, labels: list[str], predict: Callable[[list[str]], np.ndarray]) -> pd.DataFrame | None:
-    """Run the suite, if it is about the model's labels."""
-    if set(suite.labels) == set(labels):
+def judge_behaviour(
+    suite: Suite, labels: list[str], pairs: bool, predict: Callable[[list[str]], np.ndarray]
+) -> pd.DataFrame | None:
+    """Run the suite, if it is about the model's labels and the model is not for `pairs` of texts."""
+    if set(suite.labels) != set(labels):
+        about = f"the labels {', '.join(suite.labels)}, which are not the data's"
+    elif pairs:
+        about = "single texts, and the data has pairs"
+    else:
         return run_suite(suite, labels, predict)
-    print(
-        f"data/behaviour.yaml is about the labels {', '.join(suite.labels)}, which are not the data's: left out",
-        file=sys.stderr,
-    )
+    print(f"data/behaviour.yaml is about {about}: left out", file=sys.stderr)
     return None
 
 

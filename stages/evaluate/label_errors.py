@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from stages.common.text_columns import text_columns
 from stages.evaluate.inputs import Rows
 
 
@@ -29,5 +30,5 @@ def label_errors(rows: pd.DataFrame, truth: np.ndarray, probabilities: np.ndarra
         found = find_label_issues(truth, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
     suggested = np.asarray(labels, dtype=object)[probabilities[found].argmax(axis=1)]
     return rows.iloc[found][["origin", "label"]].assign(
-        suggested=suggested, score=probabilities[found, truth[found]], text=rows["text"].iloc[found]
+        suggested=suggested, score=probabilities[found, truth[found]], **rows[text_columns(rows)].iloc[found]
     )

@@ -9,6 +9,7 @@ from sklearn import metrics
 from predict.spreadsheet import safe_cell
 from scoring.clusters import Clusters
 from stages.common.outputs import whole_output
+from stages.common.text_columns import text_columns
 
 CONFIDENT_MISTAKES = 100  # in their table, at most
 
@@ -38,7 +39,7 @@ def confident_mistakes(test: pd.DataFrame, labels: list[str], probabilities: np.
     """Return the wrong test rows of which the model is surest, the surest first."""
     predicted = np.asarray(labels, dtype=object)[probabilities.argmax(axis=1)]
     table = test[["origin", "label"]].assign(
-        predicted=predicted, confidence=probabilities.max(axis=1), text=test["text"]
+        predicted=predicted, confidence=probabilities.max(axis=1), **test[text_columns(test)]
     )
     wrong = table[table["label"] != table["predicted"]]
     return wrong.sort_values("confidence", ascending=False, kind="stable").head(CONFIDENT_MISTAKES)

@@ -8,8 +8,15 @@ from datasets import Dataset
 
 from scoring.slices import SLICE_ROWS, column_slices, judge_slices, large_enough, quartiles, values
 from stages.common.errors import UserError
+from stages.common.text_columns import TEXT_COLUMNS
 
-NOT_A_SLICE = ("text", "label", "origin", "row_id", "group")  # columns of the prepared data that are not the user's own
+NOT_A_SLICE = (
+    *TEXT_COLUMNS,
+    "label",
+    "origin",
+    "row_id",
+    "group",
+)  # columns of the prepared data that are not the user's own
 
 
 def check_columns(columns: list[str], rows: pd.DataFrame) -> None:

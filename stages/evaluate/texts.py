@@ -11,18 +11,18 @@ from transformers import PreTrainedModel
 from predict.text import clean_text
 from stages.common.inference import predict_logits
 from stages.common.params import EvaluateParams, TokenizeParams
-from stages.common.tokenizer import encode_texts, load_tokenizer
+from stages.common.tokenizer import TextEncoder
 
 
 def text_predictor(
     model: PreTrainedModel, base: Path, tokenize: TokenizeParams, params: EvaluateParams, temperature: float
 ) -> Callable[[list[str]], np.ndarray]:
     """Return a function from texts, as a user writes them, to class probabilities, float (n, classes)."""
-    tokenizer = load_tokenizer(base)
+    encoder = TextEncoder(base, tokenize)
 
     def predict(texts: list[str]) -> np.ndarray:
-        kept, _ = encode_texts(tokenizer, [clean_text(text) for text in texts], tokenize)
-        rows = Dataset.from_dict({"input_ids": kept, "length": [len(ids) for ids in kept]})
+        kept, _ = encoder.encode([clean_text(text) for text in texts])
+        rows = Dataset.from_dict({"input_ids": [each.ids for each in kept], "length": [len(each.ids) for each in kept]})
         logits = predict_logits(model, rows, params.batch_size).astype(np.float64)
         return softmax(logits / temperature, axis=1)
 

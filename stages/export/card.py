@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 
 from stages.common.decisive import decisive
 from stages.common.params import Params
+from stages.common.text_columns import text_columns
 from stages.export.examples import classify_examples
 from stages.export.markdown import code_block, code_span, escape
 
@@ -46,9 +47,9 @@ def hub_name(reference: str) -> str | None:
 PROGRAM = """With `pip install onnxruntime tokenizers`, in this folder:
 
 ```console
-python -m predict "a text"
-python -m predict --input texts.csv --output labels.csv
-python -m predict --input labelled.csv --label-column label
+python -m predict "a text"{pair}
+python -m predict --input texts.csv{pair_column} --output labels.csv
+python -m predict --input labelled.csv{pair_column} --label-column label
 ```
 
 It checks the manifest and the files that it loads against their SHA-256 each time, and cuts texts as in training. It
@@ -59,7 +60,7 @@ Or with"""
 
 CARD = """# LoRA text classifier
 
-Gives a text one of {num_labels} labels: {named}. The base model is {base};
+Gives a {row} one of {num_labels} labels: {named}. The base model is {base};
 LoRA adapters and the head were trained, the rest stayed frozen, and the adapters were then added to the weights. The
 logits of all forms are calibrated: they are those of training divided by a temperature of {temperature}, which was
 fitted on the validation split.
@@ -70,6 +71,7 @@ fitted on the validation split.
 from transformers import pipeline
 
 classify = pipeline("text-classification", model="FOLDER", truncation=True, max_length={max_length})
+classify({call})
 ```
 
 The adapter by itself is in `adapter/`. {adapter}
@@ -87,8 +89,6 @@ evaluation, {test:,} to test; duplicates, near ones too, were removed before the
 
 The shortest text of each label in the test split:
 
-| text | label | the model says | probability |
-| --- | --- | --- | --- |
 {examples}
 
 ## Limits
@@ -107,6 +107,8 @@ The shortest text of each label in the test split:
 def card_text(
     params: Params, labels: list[str], temperature: float, scores: dict, data: dict, examples: list, has_program: bool
 ) -> str:
+    single = params.data.text_pair_column is None
+    pair, column = ("", "") if single else (' --pair "the second text"', " --text-pair-column text_pair")
     named = ", ".join(map(escape, labels[:LABELS_NAMED])) + (", …" if len(labels) > LABELS_NAMED else "")
     source = params.data.source
     return CARD.format(
@@ -114,13 +116,15 @@ def card_text(
         named=named,
         base=code_span(params.model.base),
         temperature=temperature,
-        program=PROGRAM if has_program else "With",
+        row="text" if single else "pair of texts",
+        program=PROGRAM.format(pair=pair, pair_column=column) if has_program else "With",
+        call='["a text"]' if single else '{"text": "a text", "text_pair": "the second text"}',
         max_length=params.tokenize.max_length,
         adapter=adapter_text(params.model.base, len(labels)),
         sources=", ".join(map(code_span, map(str, source if isinstance(source, list) else [source]))),
         **{split: counts["all"] for split, counts in data["rows"].items()},
         scores=score_table(scores),
-        examples="\n".join(map(example_row, examples)),
+        examples=example_table(examples),
         truncation=code_span(params.tokenize.truncation),
         params=code_block(as_yaml(used_params(params)), "yaml"),
     )
@@ -150,9 +154,14 @@ def score_table(scores: dict) -> str:
     return "\n".join([head, "| --- | --- | --- | --- |", *rows])
 
 
-def example_row(example: dict) -> str:
-    texts = " | ".join(escape(example[name]) for name in ("text", "label", "given"))
-    return f"| {texts} | {example['probability']:.2f} |"
+def example_table(examples: list[dict]) -> str:
+    names = [*text_columns(examples[0]), "label", "given"]
+    rows = [
+        f"| {' | '.join(escape(example[name]) for name in names)} | {example['probability']:.2f} |"
+        for example in examples
+    ]
+    head = " | ".join([*names[:-1], "the model says", "probability"])
+    return "\n".join([f"| {head} |", f"|{' --- |' * (len(names) + 1)}", *rows])
 
 
 def used_params(params: Params) -> dict:

@@ -2,9 +2,12 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
 
 import predict
 from predict.classifier import MODELS
@@ -13,7 +16,8 @@ from predict.scores import as_label
 from stages.common.decisive import decisive
 from stages.common.params import Params
 from stages.common.splits import SPLITS, split_path
-from stages.common.tokenizer import load_tokenizer, special_tokens
+from stages.common.text_columns import text_columns
+from stages.common.tokenizer import TextEncoder
 from stages.export.onnx_graph import Graphs
 
 PACKAGES = ("onnx", "onnxruntime", "peft", "safetensors", "tokenizers", "torch", "transformers")
@@ -42,15 +46,15 @@ def write_manifest(
     Args:
         precision: what predict uses unless it is told otherwise.
     """
-    before, after = special_tokens(tokenizer := load_tokenizer(base))
-    tokenize = {"tokens_before": before, "tokens_after": after, "pad_token_id": tokenizer.pad_token_id}
+    pairs = len(text_columns(pq.read_schema(paths["prepared"] / "test.parquet").names)) == 2
+    layout = TextEncoder(base, params.tokenize, pairs).layout
     sections = {name: decisive(getattr(params, name)) for name in ("data", "model", "tokenize", "lora", "train")}
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "labels": labels,
         "label_values": {as_label(value): label for value, label in (params.data.labels or {}).items()},
         "temperature": temperature,
-        "tokenize": {**params.tokenize.model_dump(), **tokenize},
+        "tokenize": asdict(layout),
         "versions": {name: version(name) for name in PACKAGES},
         "params": sections,
         "data": {

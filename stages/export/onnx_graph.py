@@ -5,7 +5,7 @@ import io
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from stages.common.attention import use_products
 from stages.common.first_position import skip_unread_positions
 from stages.common.model import keep_logits
 from stages.common.padding import padding_changes_logits
-from stages.common.probe import note, probe_batch, probe_logits, reason, why_different
+from stages.common.probe import LENGTHS, note, probe_batch, probe_logits, reason, why_different
 
 PROTOBUF_LIMIT = 2_000_000_000  # bytes that one ONNX file can hold, less some room; weights beyond go beside it
 
@@ -36,13 +36,13 @@ class Graphs:
     equal_lengths: bool = False  # in batches of one length, without padding, on which the logits depend
 
 
-def save_onnx(folder: Path) -> Graphs:
+def save_onnx(folder: Path, segments: bool = False) -> Graphs:
     """Write onnx/model.onnx, float32 and fused for CPUs, and onnx/model_int8.onnx: weights int8, activations quantized
     as they come.
 
-    Batch and length are free. Weights have 7 bits of the 8: processors without VNNI add products of 8 bits up in 16,
-    which overflow. Where ONNX Runtime does not give PyTorch's logits on a probe, the fused graph gives way to the plain
-    one, and that to none, which is said.
+    Batch and length are free; with `segments`, token_type_ids are an input. Weights have 7 bits of the 8:
+    processors without VNNI add products of 8 bits up in 16, which overflow. Where ONNX Runtime does not give
+    PyTorch's logits on a probe, the fused graph gives way to the plain one, and that to none, which is said.
     """
     fp32 = folder / MODELS["fp32"]
     fp32.parent.mkdir()
@@ -55,10 +55,10 @@ def save_onnx(folder: Path) -> Graphs:
     use_products(model)
     try:
         with quiet_export():
-            program = trace(model)
+            program = trace(model, segments)
             ClearMetadataAndDocStringPass()(program)  # it names files of this machine
             save_graph(program, fp32, external)  # not fused yet: in int8, packed products take no bias
-            problem = why_wrong(fp32, model, equal_lengths)
+            problem = why_wrong(fp32, model, segments, equal_lengths)
             if not problem:
                 quantize(fp32, folder / MODELS["int8"], external)
                 start_session(folder / MODELS["int8"], None)
@@ -68,11 +68,13 @@ def save_onnx(folder: Path) -> Graphs:
         shutil.rmtree(fp32.parent)
         note(f"no ONNX form of {type(model).__name__}, the export has PyTorch's alone: {problem}")
         return Graphs(problem)
-    fuse(program, fp32, model, external, equal_lengths)
+    fuse(program, fp32, model, external, segments, equal_lengths)
     return Graphs(equal_lengths=equal_lengths)
 
 
-def fuse(program: onnx_ir.Model, fp32: Path, model: PreTrainedModel, external: bool, equal_lengths: bool) -> None:
+def fuse(
+    program: onnx_ir.Model, fp32: Path, model: PreTrainedModel, external: bool, segments: bool, equal_lengths: bool
+) -> None:
     """Fuse a graph for CPUs; one that then fails or differs stays as it was, which is said."""
     with tempfile.TemporaryDirectory(dir=fp32.parent.parent) as kept:
         plain = [shutil.copy(path, kept) for path in fp32.parent.glob(f"{fp32.name}*")]
@@ -80,7 +82,7 @@ def fuse(program: onnx_ir.Model, fp32: Path, model: PreTrainedModel, external: b
             with quiet_export():
                 fuse_for_onnxruntime(program, "cpu")
                 save_graph(program, fp32, external)
-            problem = why_wrong(fp32, model, equal_lengths)
+            problem = why_wrong(fp32, model, segments, equal_lengths)
         except Exception as error:  # of onnxscript, for what an architecture does
             problem = reason(error)
         if problem:
@@ -101,9 +103,9 @@ def quantize(fp32: Path, int8: Path, external: bool) -> None:
     )
 
 
-def why_wrong(path: Path, model: PreTrainedModel, equal_lengths: bool) -> str | None:
+def why_wrong(path: Path, model: PreTrainedModel, segments: bool, equal_lengths: bool) -> str | None:
     """Return why a graph does not give the model's logits on padded texts, or on single ones; None when it does."""
-    batch = probe_batch(model)
+    batch = probe_inputs(model, segments)
     lengths = batch["attention_mask"].sum(1).tolist()
     session = start_session(path, None)
     batches = [batch]
@@ -119,8 +121,17 @@ def why_wrong(path: Path, model: PreTrainedModel, equal_lengths: bool) -> str | 
     return None
 
 
-def trace(model: PreTrainedModel) -> onnx_ir.Model:
-    inputs = probe_batch(model, (8, 6))
+def probe_inputs(model: PreTrainedModel, segments: bool, lengths: Sequence[int] = LENGTHS) -> dict[str, torch.Tensor]:
+    """Return a probe's batch; with `segments`, the second half of its rows is in the second one."""
+    batch = probe_batch(model, lengths)
+    if segments:
+        second = torch.arange(max(lengths)) >= max(lengths) // 2
+        batch["token_type_ids"] = batch["attention_mask"] * second[: batch["input_ids"].shape[1]]
+    return batch
+
+
+def trace(model: PreTrainedModel, segments: bool) -> onnx_ir.Model:
+    inputs = probe_inputs(model, segments, (8, 6))
     free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     config = OnnxConfig(dynamic=True, dynamic_shapes=dict.fromkeys(inputs, free))
     return OnnxExporter().export(model, inputs, config=config).program

@@ -15,11 +15,12 @@ from scoring.clusters import single_rows
 from scoring.intervals import percentiles
 from scoring.resampling import drawn_weights
 from stages.common.errors import UserError
-from stages.common.inference import parity_rows, predict_logits
+from stages.common.inference import parity_rows, predict_logits, row_windows
 from stages.common.model import load_adapter, run_without_padding
 from stages.common.params import Params
 from stages.common.probe import note
 from stages.common.splits import label_names, read_prepared
+from stages.common.text_columns import TEXT_COLUMNS
 
 RESAMPLES = 2000
 MAX_FLIPPED = 0.02  # of the decisions, surely more than which int8 is not used unasked
@@ -48,8 +49,9 @@ def check_parity(
             refuse(form, f"a logit differs by {difference:.2g}", "max_logit_difference", limit)
         report[f"{form}_logit_difference"] = difference
     if (folder / MODELS["int8"]).exists():
-        texts = read_prepared(paths["prepared"], "validation", ["text"])["text"]
-        quantized = run_form("int8", lambda: int8_logits(folder, texts.tolist(), validation))
+        texts = read_prepared(paths["prepared"], "validation", [*TEXT_COLUMNS])
+        columns = [texts[name].tolist() for name in texts]
+        quantized = run_form("int8", lambda: int8_logits(folder, columns, validation))
         report |= compare_int8(quantized, trained["validation"], temperature, np.asarray(validation["label"]))
         if report["int8_accuracy_lost_ci95_low"] > params.export.max_int8_accuracy_lost:
             lost = f"it loses {report['int8_accuracy_lost']:.2%} of accuracy"
@@ -72,17 +74,17 @@ def exact_forms(base: Path, folder: Path, rows: Dataset, load_in_4bit: bool) -> 
         return predict_logits(model, rows, len(rows))
 
     def onnx() -> np.ndarray:
-        return Classifier(folder, "fp32").logits(rows["input_ids"])
+        return Classifier(folder, "fp32").logits(row_windows(rows[:]))
 
     forms = {"reloaded": reloaded, "merged": merged}
     return {**forms, "onnx": onnx} if (folder / MODELS["fp32"]).exists() else forms
 
 
-def int8_logits(folder: Path, texts: list[str], validation: Dataset) -> np.ndarray:
+def int8_logits(folder: Path, texts: list[list[str]], validation: Dataset) -> np.ndarray:
     """Return the int8 model's logits of texts, float32 (n, classes), cut into tokens by the exported program."""
     classifier = Classifier(folder, "int8")
-    encoded = classifier.encode(texts)
-    if encoded != validation["input_ids"][:]:
+    encoded = row_windows(validation[:])
+    if classifier.encode(*texts) != encoded:
         raise UserError("it does not cut texts into the tokens that the model was trained on")
     return classifier.logits(encoded)
 

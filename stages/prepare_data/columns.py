@@ -8,12 +8,20 @@ import pyarrow as pa
 
 from stages.common.errors import UserError, did_you_mean
 from stages.common.params import DataParams
+from stages.common.text_columns import TEXT_COLUMNS
 from stages.prepare_data.bad_rows import shown
 from stages.prepare_data.notes import Notes
 
-ADDED = ("text", "label", "origin", "row_id", "group", "predicted", "correct")  # by this stage, or by evaluate
+ADDED = (*TEXT_COLUMNS, "label", "origin", "row_id", "group", "predicted", "correct")  # by this stage, or by evaluate
 GIVEN, TIME = "given:split", "given:time"  # this stage's own: they are not written
-NAMED = ("text_column", "label_column", "group_column", "split_column", "time_column")  # params that name a column
+NAMED = (  # params that name a column
+    "text_column",
+    "text_pair_column",
+    "label_column",
+    "group_column",
+    "split_column",
+    "time_column",
+)
 
 
 def check_columns(path: Path, columns: list[str], params: DataParams) -> None:
@@ -21,8 +29,9 @@ def check_columns(path: Path, columns: list[str], params: DataParams) -> None:
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
         raise UserError(f"{path} has two columns called {', '.join(twice)}: rename one")
-    if params.text_column == params.label_column:
-        raise UserError(f"data.label_column: must not be the text's column; however: {params.label_column!r} is both")
+    for key, other in (("label", "text"), ("text_pair", "text"), ("text_pair", "label")):
+        if (name := getattr(params, f"{key}_column")) == getattr(params, f"{other}_column"):
+            raise UserError(f"data.{key}_column: must not be the {other}'s column; however: {name!r} is both")
     for key in NAMED:
         name = getattr(params, key)
         if name is None or name in columns:
@@ -43,8 +52,8 @@ def check_columns(path: Path, columns: list[str], params: DataParams) -> None:
 def own_names(columns: Collection[str], meant: Collection[str]) -> dict[str, str]:
     """Return a new name for each of the user's columns that has the name of one that the pipeline adds.
 
-    An underscore is added until no column has that name. `meant` are the columns that the params name as text and
-    label: these become `text` and `label`.
+    An underscore is added until no column has that name. `meant` are the columns that the params name as texts and
+    label: these become `text`, `text_pair` and `label`.
     """
     taken = {*columns, *ADDED}
     renamed = {}

@@ -32,7 +32,9 @@ def copy_key(text: str) -> str:
     return text.casefold().translate(TOLD) + "".join(f"\0{found}" for found in EMOTICON.findall(text)) or text
 
 
-def hashed_key(text: str) -> int:
-    """Return the key's hash, of 64 bits: two of five million are the same by chance once in a million; 0 if empty."""
-    key = copy_key(text).encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(key, digest_size=8).digest()) if key else 0
+def hashed_key(*texts: str) -> int:
+    """Return the hash of a text's key, or of a pair's, of 64 bits: two of five million are the same by chance once in a
+    million; 0 if a text is empty."""
+    keys = list(map(copy_key, texts))
+    whole = "\1".join(keys).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(whole, digest_size=8).digest()) if all(keys) else 0

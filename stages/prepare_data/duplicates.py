@@ -5,7 +5,9 @@ import pandas as pd
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams
+from stages.common.text_columns import TEXT_COLUMNS
 from stages.prepare_data.columns import GIVEN
+from stages.prepare_data.copy_key import hashed_key
 from stages.prepare_data.given import check_given, drop_across, given_splits
 from stages.prepare_data.near_copies import near_duplicate_groups
 from stages.prepare_data.notes import Notes
@@ -15,7 +17,8 @@ from stages.prepare_data.store import Store
 def drop_unusable(rows: pd.DataFrame, params: DataParams, store: Store) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return the rows that are left, and how many were dropped for each reason.
 
-    Of texts that are alike, the first is kept, unless they are labelled differently: then none of them is.
+    Of texts that are alike, the first is kept, unless they are labelled differently: then none of them is. A pair is
+    empty when one of its texts is.
 
     Raises:
         UserError: when no row is left.
@@ -35,9 +38,21 @@ def drop_unusable(rows: pd.DataFrame, params: DataParams, store: Store) -> tuple
 
 
 def near_copies(rows: pd.DataFrame, params: DataParams, store: Store) -> np.ndarray:
-    """Return a group number for each row, int (n,): rows in one group are near copies of one another."""
-    texts = store.texts(rows["place"].to_numpy(), "text")
-    return near_duplicate_groups(texts, len(rows), params.near_duplicate_similarity, store.folder)
+    """Return a group number for each row, int (n,): rows in one group are near copies of one another.
+
+    Pairs are where both of their texts are. One text may stand in many pairs, and be too short for a near copy.
+    """
+    places, similarity = rows["place"].to_numpy(), params.near_duplicate_similarity
+    if params.text_pair_column is None:
+        return near_duplicate_groups(store.texts(places, "text"), len(places), similarity, store.folder)
+    groups = []
+    for name in TEXT_COLUMNS:
+        keys = [hashed_key(text) for batch in store.texts(places, name) for text in batch.to_pylist()]
+        exact = pd.factorize(np.array(keys, dtype=np.uint64))[0]
+        first = np.unique(exact, return_index=True)[1]
+        near = near_duplicate_groups(store.texts(places[first], name), len(first), similarity, store.folder)
+        groups.append(near[exact])
+    return pd.factorize(pd.MultiIndex.from_arrays(groups))[0]
 
 
 def separate(rows: pd.DataFrame, params: DataParams, store: Store) -> tuple[pd.DataFrame, int]:

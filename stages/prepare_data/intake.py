@@ -8,6 +8,7 @@ import pandas as pd
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams
+from stages.common.text_columns import text_columns
 from stages.prepare_data.columns import GIVEN, TIME, note_missing, storable
 from stages.prepare_data.copy_key import hashed_key
 from stages.prepare_data.readers import read_rows
@@ -48,13 +49,14 @@ def put(rows: pd.DataFrame, store: Store) -> pd.DataFrame:
 
     Returns:
         The columns label, origin, row_id, group, GIVEN and TIME; `place` in the store, int32; the number of
-        `characters`, int32; and a hash of the key by which copies are told, `key`, uint64, 0 of an empty text.
+        `characters`, int32; and a hash of the key by which copies are told, `key`, uint64, 0 where a text is empty.
     """
+    texts = [rows[name] for name in text_columns(rows)]
     first = len(store)
     if len(rows):
         store.add(storable(rows.drop(columns=["label", GIVEN, TIME]), store.note))
     return rows[["label", "origin", "row_id", "group", GIVEN, TIME]].assign(
         place=np.arange(first, first + len(rows), dtype=np.int32),
-        characters=np.array(list(map(len, rows["text"])), dtype=np.int32),
-        key=np.array(list(map(hashed_key, rows["text"])), dtype=np.uint64),
+        characters=np.array([sum(map(len, row)) for row in zip(*texts, strict=True)], dtype=np.int32),
+        key=np.array(list(map(hashed_key, *texts)), dtype=np.uint64),
     )

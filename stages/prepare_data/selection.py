@@ -17,7 +17,8 @@ MAX_SHOWN = 80  # characters of a filter in a message
 
 
 def select_rows(rows: pd.DataFrame, params: DataParams, keep: RowFilter | None, note: Notes) -> pd.DataFrame:
-    """Apply the filter and leave the columns text, label, origin and group first, the user's other columns after.
+    """Apply the filter and leave the columns text (of pairs, text_pair too), label, origin and group first, the user's
+    other columns after.
 
     Args:
         rows: the user's columns; the index says where each row comes from.
@@ -26,17 +27,18 @@ def select_rows(rows: pd.DataFrame, params: DataParams, keep: RowFilter | None, 
         with explained(params.filter, list(rows.columns)):
             rows = rows[keep.matches(rows)]
     groups = "" if params.group_column is None else rows[params.group_column].map(label_text)
-    named = pd.DataFrame({"text": rows[params.text_column], "label": rows[params.label_column]})
+    meant = {"text": params.text_column, "text_pair": params.text_pair_column, "label": params.label_column}
+    named = pd.DataFrame({name: rows[column] for name, column in meant.items() if column is not None})
     named = named.assign(origin=rows.index, group=groups)
     named[GIVEN] = (
         rows.attrs.get("split", "") if params.split_column is None else rows[params.split_column].map(label_text)
     )
     named[TIME] = None if params.time_column is None else rows[params.time_column]
-    meant = [params.text_column, params.label_column]
-    renamed = own_names(rows.columns, meant)
+    taken = [column for column in meant.values() if column is not None]
+    renamed = own_names(rows.columns, taken)
     for old, new in renamed.items():
         note(f"column {old} of the data is called {new} from here on: the pipeline has its own column {old}")
-    others = rows.drop(columns=meant).rename(columns=renamed)
+    others = rows.drop(columns=taken).rename(columns=renamed)
     return pd.concat([named, others], axis=1).reset_index(drop=True)
 
 

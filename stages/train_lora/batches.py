@@ -99,7 +99,8 @@ class Collator:
         self.multiple = LENGTH_MULTIPLE if bfloat16 else 1
 
     def __call__(self, rows: list[dict]) -> dict[str, torch.Tensor]:
-        batch = pad_batch({"input_ids": [row["input_ids"] for row in rows]}, self.pad_token_id, self.multiple)
+        read = {name: [row[name] for row in rows] for name in ("input_ids", "token_type_ids") if name in rows[0]}
+        batch = pad_batch(read, self.pad_token_id, self.multiple)
         batch["labels"] = torch.tensor([int(row["label"]) for row in rows])
         if "weight" in rows[0]:
             batch["weights"] = torch.tensor([row["weight"] for row in rows], dtype=torch.float32)

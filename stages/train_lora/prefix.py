@@ -47,10 +47,11 @@ def base_digest(folder: Path) -> str:
 
 
 def rows_digest(split: Dataset) -> str:
-    """Return a hash of the token ids and labels of a split, in order."""
+    """Return a hash of the token ids, segments and labels of a split, in order."""
     digest = hashlib.sha256()
     for rows in split.with_format("numpy").iter(1000):
-        digest.update(np.concatenate([*rows["input_ids"], rows["length"], rows["label"]]).astype(np.int64).tobytes())
+        read = [*rows["input_ids"], *rows.get("token_type_ids", []), rows["length"], rows["label"]]
+        digest.update(np.concatenate(read).astype(np.int64).tobytes())
     return digest.hexdigest()
 
 

@@ -103,4 +103,4 @@ def test_old_line_ends_and_a_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_bytes(b'\xef\xbb\xbftext\rone\r"two\rlines"\rthree')
     rows = list(read_source(Source(path, "csv", Columns())))
-    assert [row.text for row in rows] == ["one", "two\rlines", "three"]
+    assert [row.texts[0] for row in rows] == ["one", "two\rlines", "three"]

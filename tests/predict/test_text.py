@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from predict.text import CONTROL, MAX_PASSES, clean_text, truncate
+from predict.text import CONTROL, MAX_PASSES, clean_text
+from predict.tokens import truncate
 
 ENTITIES = ["&", "&amp;", "amp;", "amp", "#38;", "&#38", "&semi", "&lt;", "gt;", "&#60;", "&#x26;", "&#112;", "&nbsp;"]
 LETTERS = ["not", "in;", ";", "x", "<", ">", "/", "br", "p", "BR", "=", "e", "\x01", "\u200b", "\ud83d", "\ufffd"]

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from tiny import PARAMS, save_base_model, save_tokenizer
 
-from predict.text import truncate
+from predict.tokens import truncate
 from stages.common.errors import UserError
 from stages.common.params import load_params
-from stages.common.tokenizer import encode_texts, load_tokenizer, special_tokens
+from stages.common.tokenizer import TextEncoder, load_tokenizer, special_tokens
 from stages.tokenize import check_max_length
 
 
@@ -40,7 +40,7 @@ def test_special_tokens_stand_where_the_tokenizer_puts_them(tmp_path: Path) -> N
 def test_a_text_without_tokens_is_named(tmp_path: Path) -> None:
     save_tokenizer(tmp_path, decoder=True)
     with pytest.raises(UserError, match=r"model\.base: its tokenizer finds no token in '': drop that text"):
-        encode_texts(load_tokenizer(tmp_path), ["good", ""], load_params(PARAMS).tokenize)
+        TextEncoder(tmp_path, load_params(PARAMS).tokenize).encode(["good", ""])
 
 
 def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:

@@ -93,14 +93,14 @@ CASES = [
     case(
         "format-text",
         "a format that is no number",
-        edit(format="2"),
-        ["…manifest.json has format 2, and this version …"],
+        edit(format="3"),
+        ["…manifest.json has format 3, and this version …"],
     ),
     case("no-json", "a manifest that is no JSON", cut(MANIFEST, 0.5), NO_MANIFEST),
     case("empty-manifest", "an empty manifest", write(MANIFEST, ""), NO_MANIFEST),
     case("list", "a manifest that is a list", write(MANIFEST, "[]"), NO_MANIFEST),
     case(
-        "not-utf8", "a manifest that is not UTF-8", write(MANIFEST, b'{"format": 2, "labels": ["\xff"]}'), NO_MANIFEST
+        "not-utf8", "a manifest that is not UTF-8", write(MANIFEST, b'{"format": 3, "labels": ["\xff"]}'), NO_MANIFEST
     ),
     case("deep", "a manifest of a hundred thousand brackets", write(MANIFEST, "[" * 100_000), NO_MANIFEST),
     case(
