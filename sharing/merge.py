@@ -15,8 +15,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from sharing import run
-from stages.common.errors import UserError
+from stages.common.errors import UserError, run
 
 Params = dict[str, dict[str, Any]]
 MISSING = object()

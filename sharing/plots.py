@@ -9,8 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sharing import run
-from stages.common.errors import MissingInput
+from stages.common.errors import MissingInput, run
 from stages.common.outputs import whole_output
 
 VEGA_LITE = "5.8"  # of the package's, the nearest to 5.2, which DVC's templates are written for

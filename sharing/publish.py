@@ -14,8 +14,7 @@ from huggingface_hub.utils import validate_repo_id
 from ruamel.yaml import YAML
 
 from predict.manifest import file_sha256
-from sharing import run
-from stages.common.errors import MissingInput, UserError
+from stages.common.errors import MissingInput, UserError, run
 from stages.common.references import hub_answers
 
 ARTIFACT = "text-classifier"  # its name in dvc.yaml

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.errors import UserError, end
+from stages.common.errors import UserError, run
 from stages.common.outputs import scratch
 from stages.common.params import DataParams, Params, load_params
 from stages.common.references import resolve_data
@@ -143,8 +143,4 @@ def finish(changes: dict[str, Any], write: bool, unknown: float) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except BaseException as error:
-        end(error)
-        raise
+    run(main)

@@ -4,15 +4,18 @@ Run: python -m start.correct [--split train] [--most-score 0.1]
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import pandas as pd
 
-from stages.common.errors import MissingInput, end
+from predict.spreadsheet import safe_cell
+from stages.common.errors import MissingInput, run
 from stages.common.outputs import whole_output
 from stages.prepare_data.bad_rows import plural
 
 ERRORS, CORRECTIONS = Path("data/evaluation/label_errors.csv"), Path("data/corrections.csv")
+LABELS = Path("data/prepared/labels.json")
 
 
 def main() -> None:
@@ -23,11 +26,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if not ERRORS.exists():
         raise MissingInput(f"{ERRORS} is not there: `dvc repro evaluate` makes it")
-    errors = pd.read_csv(ERRORS)
+    errors = pd.read_csv(ERRORS, dtype={"suggested": str}, keep_default_na=False)
     errors = errors[(errors["split"] == arguments.split) & (errors["score"] <= arguments.most_score)]
-    rows = pd.read_parquet(f"data/prepared/{arguments.split}.parquet", columns=["origin", "row_id"])
-    added = errors.merge(rows, on="origin", suffixes=("_", ""))[["row_id", "suggested"]]
-    added = added.rename(columns={"suggested": "label"})
+    names = {safe_cell(label): label for label in json.loads(LABELS.read_text(encoding="utf-8"))}
+    added = pd.DataFrame({"row_id": errors["row_id"], "label": errors["suggested"].map(names)})
     there = pd.read_csv(CORRECTIONS, dtype=str, keep_default_na=False)
     added = added[~added["row_id"].isin(there["row_id"])]
     with whole_output(CORRECTIONS) as partial:
@@ -39,8 +41,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except BaseException as error:
-        end(error)
-        raise
+    run(main)

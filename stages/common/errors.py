@@ -60,6 +60,11 @@ def run_stage(main: Callable[[], None]) -> None:
     tqdm.monitor_interval = 0  # a thread of its own: if there is no memory for it, Python waits for it for ever
     if len(sys.argv) > 1:
         sys.exit(f"error: a stage takes no arguments, but what params.yaml says; however: {' '.join(sys.argv[1:])}")
+    run(main)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run the `main` of a stage or another program; what its user can mend is one line and exit status 1."""
     try:
         main()
     except BaseException as error:

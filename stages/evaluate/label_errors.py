@@ -29,6 +29,6 @@ def label_errors(rows: pd.DataFrame, truth: np.ndarray, probabilities: np.ndarra
     with warnings.catch_warnings(action="ignore"):  # a class of one row is no fault
         found = find_label_issues(truth, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
     suggested = np.asarray(labels, dtype=object)[probabilities[found].argmax(axis=1)]
-    return rows.iloc[found][["origin", "label"]].assign(
+    return rows.iloc[found][["row_id", "origin", "label"]].assign(
         suggested=suggested, score=probabilities[found, truth[found]], **rows[text_columns(rows)].iloc[found]
     )
