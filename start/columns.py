@@ -47,37 +47,52 @@ def told_encoding(path: Path) -> str | None:
 def guess_columns(rows: pd.DataFrame, text: str | None, label: str | None) -> tuple[str, str]:
     """Return the names of the text's and the label's column: those given, or those that look most like them.
 
-    Where several might be the label, it is asked for, if somebody is there to answer.
-
     Raises:
         UserError: when there is no candidate, or a name given isn't there.
     """
+    columns = shown(list(rows.columns), 20)
     for flag, name in (("--text-column", text), ("--label-column", label)):
         if name is not None and name not in rows.columns:
-            raise UserError(f"{flag}: there is no column {name!r}; the columns are {shown(list(rows.columns), 20)}")
-    columns = [column for column in rows.columns if rows[column].map(lambda value: isinstance(value, str)).any()]
-    lengths = {column: rows[column].astype(str).str.len().mean() for column in columns if column != label}
-    text = text or max(lengths, key=lambda column: (name_fits(column, TEXT_NAMES), lengths[column]), default=None)
+            raise UserError(f"{flag}: there is no column {name!r}; the columns are {columns}")
+    text = text or choose("text", likely_texts(rows.drop(columns=[label] if label else [])))
     if text is None:
-        raise UserError(f"no column holds texts; the columns are {shown(list(rows.columns), 20)}")
-    few = {
-        column: rows[column].astype(str).nunique()
-        for column in rows.columns
-        if column != text and 2 <= rows[column].astype(str).nunique() <= min(MOST_CLASSES, max(2, len(rows) // 2))
-    }
-    likely = [column for column in few if name_fits(column, LABEL_NAMES)] or list(few)
-    if label is None and len(likely) > 1 and sys.stdin.isatty():
-        label = input(f"Which column is the label: {', '.join(likely)}? ").strip()
-        return guess_columns(rows, text, label)
-    label = label or (likely[0] if likely else None)
+        raise UserError(f"no column holds texts; the columns are {columns}")
+    label = label or choose("label", likely_labels(rows.drop(columns=text)))
     if label is None:
         raise UserError(
-            f"no column looks like a label, with 2 to {MOST_CLASSES} values; the columns are "
-            f"{shown(list(rows.columns), 20)}: say --label-column"
+            f"no column looks like a label, with 2 to {MOST_CLASSES} values; the columns are {columns}: say "
+            "--label-column"
         )
-    if len(likely) > 1:
-        print(f"the label may also be {', '.join(name for name in likely if name != label)}: then say --label-column")
     return text, label
+
+
+def likely_texts(rows: pd.DataFrame) -> list[str]:
+    """Return the columns that hold texts, by name or else by length; the likeliest first."""
+    columns = [column for column in rows.columns if rows[column].map(lambda value: isinstance(value, str)).any()]
+    lengths = {column: rows[column].astype(str).str.len().mean() for column in columns}
+    named = [column for column in columns if name_fits(column, TEXT_NAMES)]
+    found = sorted(named or columns, key=lambda column: -lengths[column])
+    return [column for column in found if lengths[column] > lengths[found[0]] / 2]
+
+
+def likely_labels(rows: pd.DataFrame) -> list[str]:
+    """Return the columns with few values, by name or else all; the likeliest first."""
+    values = {column: rows[column].astype(str).nunique() for column in rows.columns}
+    most = min(MOST_CLASSES, max(2, len(rows) // 2))
+    few = [column for column in rows.columns if 2 <= values[column] <= most]
+    return [column for column in few if name_fits(column, LABEL_NAMES)] or few
+
+
+def choose(kind: str, likely: list[str]) -> str | None:
+    """Return the first of some columns, or the one that somebody at the terminal chooses."""
+    if len(likely) < 2:
+        return next(iter(likely), None)
+    if sys.stdin.isatty():
+        while (answer := input(f"Which column is the {kind}: {', '.join(likely)}? ").strip()) not in likely:
+            print(f"there is no such column: {answer!r}")
+        return answer
+    print(f"the {kind} may also be {', '.join(likely[1:])}: then say --{kind}-column")
+    return likely[0]
 
 
 def name_fits(column: str, names: tuple[str, ...]) -> bool:

@@ -1,6 +1,9 @@
 """From an unknown file to a pipeline that runs, by what `start` prints alone."""
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 
@@ -93,3 +96,19 @@ def test_what_cannot_be_used_gets_one_line(clone: Clone, content: str, flags: tu
     assert f"error: {said.partition('error: ')[2]}" in said
     assert message in said.partition("error: ")[2]
     assert "Traceback" not in said
+
+
+@pytest.mark.nightly
+def test_somebody_at_the_terminal_is_asked_where_columns_are_alike(clone: Clone) -> None:
+    rows = [
+        f"{number} words {number},other {number} words,{'ab'[number % 2]},{'xy'[number % 2]}" for number in range(60)
+    ]
+    (clone.folder / "alike.csv").write_text("\n".join(["headline,story,topic,class", *rows]))
+    ours, theirs = os.openpty()
+    os.write(ours, b"story\nnone\ntopic\n")
+    command = [sys.executable, "-m", "start", "alike.csv"]
+    said = subprocess.run(command, cwd=clone.folder, stdin=theirs, stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert "Which column is the text: story, headline?" in said
+    assert "text: story" in said
+    assert "there is no such column: 'none'" in said
+    assert "label: topic" in said
