@@ -34,6 +34,11 @@ MACHINE = (
     errno.EMFILE,
     errno.ENFILE,
     errno.EPIPE,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
 )  # no fault of ours either
 LOW_BYTES = 100e6  # of free space: so little that a message names the disk
 INTERRUPTED = 130  # exit status, as shells have it

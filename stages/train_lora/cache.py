@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from filelock import Timeout
 
+from stages.common.errors import UserError
 from stages.common.outputs import locked, remove, whole_output
 
 SEAL = "sha256.json"
@@ -19,9 +20,18 @@ PACKAGES = {"predict", "scoring", "stages"}  # of this repository
 
 
 def cache_dir(kind: str) -> Path:
-    """Return the folder for one kind of entry, which all clones and experiments of this user share."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "lora-text-classifier" / kind
+    """Make and return the folder for one kind of entry, which all clones and experiments of this user share.
+
+    Raises:
+        UserError: when there can be no such folder.
+    """
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = root / "lora-text-classifier" / kind
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"XDG_CACHE_HOME: {folder} can't be made ({error.strerror}): name another folder") from error
+    return folder
 
 
 @contextmanager

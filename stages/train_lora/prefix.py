@@ -113,7 +113,6 @@ def with_prefix(
         NoRoom: when it doesn't fit in `limit_bytes` beside what others are reading.
     """
     entry = cache.cache_dir("prefix") / entry_name(model, cut, split, digest)
-    entry.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as lease:
         with cache.held(entry):
             if entry.exists() and not cache.intact(entry):
