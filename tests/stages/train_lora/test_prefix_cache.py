@@ -103,7 +103,6 @@ def test_what_a_run_is_reading_stays(base_model: Path, empty_cache: Path) -> Non
 
 
 def test_what_killed_runs_left_goes(empty_cache: Path) -> None:
-    empty_cache.mkdir(parents=True)
     for name in (".left.partial", ".dead.held.lock", ".dead.1234.lease.lock"):
         (empty_cache / name).touch()
     with whole_output(empty_cache / "written") as partial:
