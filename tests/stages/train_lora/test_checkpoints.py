@@ -17,9 +17,7 @@ from stages.train_lora.checkpoints import KEPT_DAYS, checkpoint_dir
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folder = cache.cache_dir("checkpoints")
-    folder.mkdir(parents=True)
-    return folder
+    return cache.cache_dir("checkpoints")
 
 
 def abandon(folder: Path, days: float, size: int = 1) -> Path:

@@ -12,6 +12,7 @@ import torch
 from datasets import Dataset
 from tiny import PARAMS, REPOSITORY
 
+from stages.common import attention
 from stages.common.blocks import find_blocks
 from stages.common.inference import longest_first
 from stages.common.model import load_base
@@ -126,9 +127,8 @@ def test_its_name_follows_libraries_and_code(
         changed = tmp_path / "stages/common/attention.py"
         changed.parent.mkdir(parents=True)
         changed.write_text("# another way to attend")
-        files = {path.name: path for path in (REPOSITORY / "stages/common").glob("*.py")}
-        digest = cache.file_sha256
-        patch.setattr(cache, "file_sha256", lambda path: digest(changed if path == files["attention.py"] else path))
+        digest, ours = cache.file_sha256, Path(attention.__file__)
+        patch.setattr(cache, "file_sha256", lambda path: digest(changed if path == ours else path))
         names.append(name())
     assert len(set(names)) == 3
 
