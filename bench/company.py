@@ -30,8 +30,8 @@ from stages.common.model import load_base
 from stages.common.params import load_params
 from stages.common.references import resolve_model
 from stages.common.splits import label_names, read_split
-from stages.train_lora import prefix
 from stages.train_lora.adapters import add_adapters
+from stages.train_lora.digests import base_digest
 from stages.train_lora.fit import fit
 
 WARM_UP_STEPS = 5
@@ -141,7 +141,7 @@ def train(steps: int) -> None:
     model, lowest = add_adapters(model, params.lora, head)
     settings = {"epochs": max(1, steps), "logging_steps": 10**9, "evaluations_per_epoch": 1}
     with tempfile.TemporaryDirectory() as folder:
-        digest = prefix.base_digest(base_folder)
+        digest = base_digest(base_folder)
         ours = params.train.model_copy(update=settings)
         fit(model, lowest, rows, validation, ours, digest, Path(folder), callbacks=[StepClock(steps)])
 

@@ -112,8 +112,8 @@ def start_torch(exported: Path, _: str) -> Answer:
     from stages.common.params import TokenizeParams
     from stages.common.tokenizer import TextEncoder
 
-    manifest = json.loads((exported / "manifest.json").read_text(encoding="utf-8"))["tokenize"]
-    params = TokenizeParams(**{name: manifest[name] for name in TokenizeParams.model_fields})
+    manifest = json.loads((exported / "manifest.json").read_text(encoding="utf-8"))
+    params = TokenizeParams.model_validate(manifest["params"]["tokenize"])
     encoder = TextEncoder(exported, params)
     model = AutoModelForSequenceClassification.from_pretrained(exported).eval()
     skip_unread_positions(model)
@@ -121,13 +121,13 @@ def start_torch(exported: Path, _: str) -> Answer:
     native = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
     def answer(texts: list[str]) -> list[str]:
-        encoded = [window.ids for window in encoder.encode([clean_text(text) for text in texts])[0]]
-        order = sorted(range(len(texts)), key=lambda row: -len(encoded[row]))
+        encoded = [windows[0] for windows in encoder.encode([clean_text(text) for text in texts])[0]]
+        order = sorted(range(len(texts)), key=lambda row: -len(encoded[row].ids))
         found = [""] * len(texts)
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=native):
             for start in range(0, len(order), BATCH_SIZE):
                 rows = order[start : start + BATCH_SIZE]
-                batch = pad_batch({"input_ids": [encoded[row] for row in rows]}, manifest["pad_token_id"])
+                batch = pad_batch([encoded[row] for row in rows], encoder.layout.pad_token_id)
                 for row, number in zip(rows, model(**batch).logits.argmax(1).tolist(), strict=True):
                     found[row] = model.config.id2label[number]
         return found

@@ -37,15 +37,16 @@ from transformers import (
 )
 
 from bench.train_table import report
+from predict.tokens import Window
 from stages.common.inference import pad_batch
 from stages.common.memory import peak_memory_gib
 from stages.common.model import load_base
 from stages.common.params import Params, load_params
 from stages.common.references import resolve_model
 from stages.common.splits import label_names, read_split
-from stages.train_lora import prefix
 from stages.train_lora.adapters import add_adapters
 from stages.train_lora.bfloat16 import use_bfloat16
+from stages.train_lora.digests import base_digest
 from stages.train_lora.evaluations import ValidationMetrics
 from stages.train_lora.fit import fit
 
@@ -208,7 +209,7 @@ def train_ours(
     model, head = load_base(base_folder, label_names(train))
     lora = params.lora.model_copy(update={"layers": "all" if chosen.variant == "all" else TOP_LAYERS})
     model, lowest = add_adapters(model, lora, head)
-    digest = prefix.base_digest(base_folder)
+    digest = base_digest(base_folder)
     with tempfile.TemporaryDirectory() as folder:
         ours = params.train.model_copy(update=changes)
         fitted = fit(model, lowest, train, validation, ours, digest, Path(folder), callbacks=[clock])
@@ -242,7 +243,7 @@ def train_plain(
         width, pad = params.tokenize.max_length, model.config.pad_token_id
 
         def collate(rows: list[dict]) -> dict[str, torch.Tensor]:
-            batch = pad_batch({"input_ids": [row["input_ids"] for row in rows]}, pad)
+            batch = pad_batch([Window(row["input_ids"]) for row in rows], pad)
             short = width - batch["input_ids"].shape[1]
             batch["input_ids"] = torch.nn.functional.pad(batch["input_ids"], (0, short), value=pad)
             batch["attention_mask"] = torch.nn.functional.pad(batch["attention_mask"], (0, short))

@@ -7,6 +7,7 @@ classifier.probabilities(["This movie was fantastic!"])
 """
 
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from predict.manifest import DIGEST, check_files, read_manifest
 from predict.rows import one_line
 from predict.text import clean_text
 from predict.tokens import Layout, Window, lay_out, pad
+from predict.windows import pool
 
 MODELS = {"int8": "onnx/model_int8.onnx", "fp32": "onnx/model.onnx"}
 BATCH_TOKENS = 1024  # padded tokens in a batch: enough to keep the cores busy, few enough to stay in their caches
@@ -51,6 +53,7 @@ class Classifier:
         self._equal_lengths: bool = manifest["onnx"]["equal_lengths"]
         self.label_values: dict[str, str] = manifest["label_values"]
         self.pairs = self._layout.pairs
+        self._pooling: str = manifest["window_pooling"]
         self._tokenizer = load_tokenizer(folder / "tokenizer.json")
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -66,12 +69,12 @@ class Classifier:
             ValueError: naming the first row, from 1 on, in which the tokenizer finds no token.
         """
         encoded = self.encode(*texts)
-        if None in encoded:
-            raise ValueError(f"text {encoded.index(None) + 1} of {len(encoded)} is empty")
-        return softmax(self.logits([each for each in encoded if each]))
+        if [] in encoded:
+            raise ValueError(f"text {encoded.index([]) + 1} of {len(encoded)} is empty")
+        return softmax(self.logits(encoded))
 
-    def encode(self, *texts: list[str]) -> list[Window | None]:
-        """Return what is kept of each row; None for one with a text that holds no token."""
+    def encode(self, *texts: list[str]) -> list[list[Window]]:
+        """Return the windows of each row; none for one with a text that holds no token."""
         if len(texts) != 1 + self.pairs:
             raise PredictError(
                 f"this model takes {'pairs of texts, not single ones' if self.pairs else 'single texts'}"
@@ -86,26 +89,29 @@ class Classifier:
                 raise
             raise PredictError(f"the tokenizer failed, for want of memory or threads: {one_line(error)}") from error
         rows = ([text.ids for text in row] for row in zip(*whole, strict=True))
-        return [lay_out(row, self._layout) if all(row) else None for row in rows]
+        return [lay_out(row, self._layout) if all(row) else [] for row in rows]
 
-    def logits(self, encoded: list[Window], done: Callable[[int], object] = lambda count: None) -> np.ndarray:
-        """Return calibrated logits, float32 (n, classes), for texts of at least one token each.
+    def logits(self, encoded: list[list[Window]], done: Callable[[int], object] = lambda count: None) -> np.ndarray:
+        """Return calibrated logits, float32 (n, classes), for texts of at least one window each.
 
-        Batches hold texts of near-equal length, longest first. `done` is told the size of each when it is through.
+        Batches hold windows of near-equal length, longest first. `done` is told how many texts each finishes.
         """
-        logits = np.zeros((len(encoded), len(self.labels)), dtype=np.float32)
-        order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row].ids))
+        windows = list(chain.from_iterable(encoded))
+        counts = np.array([*map(len, encoded)], dtype=int)
+        text, left = np.repeat(np.arange(len(counts)), counts), counts.copy()  # of each window, and to do of each text
+        logits = np.zeros((len(windows), len(self.labels)), dtype=np.float32)
+        order = sorted(range(len(windows)), key=lambda number: -len(windows[number].ids))
         start = 0
         while start < len(order):
-            longest = len(encoded[order[start]].ids)
-            rows = order[start : start + max(1, BATCH_TOKENS // longest)]
+            longest = len(windows[order[start]].ids)
+            some = order[start : start + max(1, BATCH_TOKENS // longest)]
             if self._equal_lengths:
-                rows = [row for row in rows if len(encoded[row].ids) == longest]
-            batch = pad([encoded[row] for row in rows], self._layout.pad_token_id)
-            logits[rows] = self.run(batch)
-            done(len(rows))
-            start += len(rows)
-        return logits
+                some = [number for number in some if len(windows[number].ids) == longest]
+            logits[some] = self.run(pad([windows[number] for number in some], self._layout.pad_token_id))
+            np.subtract.at(left, text[some], 1)
+            done(int((left[np.unique(text[some])] == 0).sum()))
+            start += len(some)
+        return pool(logits, counts, self._pooling)
 
     def run(self, batch: dict[str, np.ndarray]) -> np.ndarray:
         try:

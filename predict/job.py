@@ -101,11 +101,11 @@ def predict_chunk(classifier: Classifier, rows: list[Row], top: int, progress: P
     """Give each row its likeliest labels with their probabilities, or an error."""
     progress.begin(rows)
     encoded = classifier.encode(*map(list, zip(*(row.texts for row in rows), strict=True)))
-    for row, window in zip(rows, encoded, strict=True):
-        if not row.error and not window:
+    for row, windows in zip(rows, encoded, strict=True):
+        if not row.error and not windows:
             row.error = "the text is empty" if len(row.texts) == 1 else "a text of the pair is empty"
     good = [row for row in rows if not row.error]
     progress.done(len(rows) - len(good))
-    probabilities = softmax(classifier.logits([window for window in encoded if window], progress.done))
+    probabilities = softmax(classifier.logits([windows for windows in encoded if windows], progress.done))
     for row, answers in zip(good, classifier.likeliest(probabilities, top), strict=True):
         row.answers = [(label, round(probability, DECIMALS)) for label, probability in answers]

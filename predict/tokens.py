@@ -1,4 +1,4 @@
-"""From the token ids of a text, or of two, to what a model reads: the part that is kept, and the tokens around it.
+"""From the token ids of a text, or of two, to what a model reads: what is kept, in windows, and the tokens around it.
 
 The same for training and for prediction; NumPy and the standard library only.
 """
@@ -9,6 +9,8 @@ from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
+
+from predict.windows import cut_windows, reach
 
 
 class Window(NamedTuple):
@@ -25,6 +27,9 @@ class Layout:
     max_length: int
     truncation: str
     head_fraction: float
+    long_texts: str
+    window_overlap: float
+    max_windows: int
     tokens_before: list[int]
     tokens_between: list[int] | None  # the two texts of a pair; None where a row is a single text
     tokens_after: list[int]
@@ -39,16 +44,43 @@ class Layout:
     def num_special(self) -> int:
         return len([*self.tokens_before, *(self.tokens_between or []), *self.tokens_after])
 
+    def rooms(self, lengths: Sequence[int]) -> list[int]:
+        """Return how many tokens each text of a row gets in a window."""
+        return fair_rooms(lengths, self.max_length - self.num_special)
 
-def lay_out(texts: Sequence[list[int]], layout: Layout) -> Window:
-    """Return what the model reads of a text's token ids, or of those of the two texts of a pair."""
-    rooms = fair_rooms([len(ids) for ids in texts], layout.max_length - layout.num_special)
-    kept = [
-        truncate(ids, room, layout.truncation, layout.head_fraction) for ids, room in zip(texts, rooms, strict=True)
-    ]
-    parts = [layout.tokens_before, kept[0], layout.tokens_after]
+    def reach(self, room: int) -> int:
+        """Return how many tokens of a row's last text are kept where it gets `room` in a window."""
+        return reach(room, self.window_overlap, self.max_windows) if self.long_texts == "windows" else room
+
+
+def lay_out(texts: Sequence[list[int]], layout: Layout) -> list[Window]:
+    """Return what the model reads of a text's token ids, or of those of the two texts of a pair.
+
+    It is one window, unless the layout asks for more over a long text; of a pair the second text is in several, each
+    beside the first.
+    """
+    *rooms, room = layout.rooms([len(ids) for ids in texts])
+    first = [keep(ids, room, layout) for ids, room in zip(texts, rooms, strict=False)]
+    last = keep(texts[-1], layout.reach(room), layout)
+    parts = cut_windows(last, room, layout.window_overlap) if layout.long_texts == "windows" else [last]
+    return [surround([*first, part], layout) for part in parts]
+
+
+def num_kept(lengths: Sequence[int], layout: Layout) -> int:
+    """Return how many tokens of a row are kept, special ones included; what windows share counts once.
+
+    Args:
+        lengths: the tokens of its texts.
+    """
+    *rooms, room = layout.rooms(lengths)
+    return layout.num_special + sum(map(min, lengths, [*rooms, layout.reach(room)]))
+
+
+def surround(texts: Sequence[list[int]], layout: Layout) -> Window:
+    """Put the special tokens around the token ids of a text, or around and between those of two."""
+    parts = [layout.tokens_before, texts[0], layout.tokens_after]
     if layout.tokens_between is not None:
-        parts[2:2] = [layout.tokens_between, kept[1]]
+        parts[2:2] = [layout.tokens_between, texts[1]]
     segments = layout.segments and [segment for part, segment in zip(parts, layout.segments, strict=True) for _ in part]
     return Window(list(chain.from_iterable(parts)), segments)
 
@@ -60,6 +92,10 @@ def fair_rooms(lengths: Sequence[int], room: int) -> list[int]:
     first, second = lengths
     given = min(first, max(room - second, room - room // 2))
     return [given, room - given]
+
+
+def keep(ids: list[int], room: int, layout: Layout) -> list[int]:
+    return truncate(ids, room, layout.truncation, layout.head_fraction)
 
 
 def truncate(ids: list[int], room: int, truncation: str, head_fraction: float) -> list[int]:

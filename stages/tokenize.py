@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
@@ -17,11 +18,12 @@ from stages.common.outputs import whole_output, write_json
 from stages.common.params import TokenizeParams, load_params
 from stages.common.paths import stage_paths
 from stages.common.references import resolve_model
-from stages.common.splits import SPLITS, split_path, token_features
+from stages.common.splits import SPLITS, split_path, token_columns, token_features
 from stages.common.text_columns import text_columns
 from stages.common.tokenizer import TextEncoder
 
-WORTH_A_WORD, NEXT_TO_ALL = 0.05, 0.9  # unknown tokens
+WORTH_A_WORD = 0.05  # of the tokens unknown, or of the texts cut
+NEXT_TO_ALL = 0.9  # of the tokens unknown
 CHUNK_ROWS = 1000  # texts tokenized at once: bounds memory
 
 
@@ -44,8 +46,7 @@ def main() -> None:
         for split, (_, unknown) in counted.items():
             check_known(split, unknown, params.model.base)
     metrics = summarise(counted, params.tokenize)
-    cut = ", ".join(f"{metrics[split]['truncated_fraction']:.0%} of the {split}" for split in SPLITS)
-    print(f"tokenize: tokenize.max_length ({params.tokenize.max_length}) cuts {cut} texts")
+    say(metrics, params.tokenize)
     write_json(paths["tokenize.json"], metrics)
 
 
@@ -84,50 +85,68 @@ def tokenize_split(
     folder: Path,
     encoder: TextEncoder,
     labels: list[str],
-) -> tuple[np.ndarray, float]:
-    """Write one split; return the number of tokens of each whole row, int (n,), and the fraction of the tokens kept,
-    special ones aside, that the tokenizer doesn't know. `texts` are the columns with the texts."""
+) -> tuple[pd.DataFrame, float]:
+    """Write one split; return the counts of each row, and the fraction of the tokens kept, special ones aside, that the
+    tokenizer doesn't know.
+
+    Args:
+        texts: the columns with the texts.
+    """
     prepared = pq.ParquetFile(prepared_dir / f"{split}.parquet")
     numbers = {label: number for number, label in enumerate(labels)}
-    segments = encoder.layout.segments is not None
-    schema = token_features(labels, segments).arrow_schema
-    counts = []
-    special = kept_tokens = unknown = 0
+    layout = encoder.layout
+    schema = token_features(labels, layout.segments is not None, layout.long_texts == "windows").arrow_schema
+    counted = []
+    unknown = 0
     with (
         pa.OSFile(str(split_path(folder, split)), "wb") as file,
         pa.ipc.new_stream(file, schema) as writer,
         tqdm(total=prepared.metadata.num_rows, desc=f"tokenize {split}", unit="text") as bar,
     ):
         for rows in prepared.iter_batches(batch_size=CHUNK_ROWS, columns=[*texts, "label"]):
-            kept, whole = encoder.encode(*(rows[name].to_pylist() for name in texts))
-            counts.append(np.array(whole, dtype=np.int32))
-            special += encoder.layout.num_special * len(kept)
-            kept_tokens += sum(len(window.ids) for window in kept)
-            unknown += sum(window.ids.count(encoder.tokenizer.unk_token_id) for window in kept)
-            columns = {
-                "input_ids": [window.ids for window in kept],
-                **({"token_type_ids": [window.segments for window in kept]} if segments else {}),
-                "length": [len(window.ids) for window in kept],
-                "num_tokens": counts[-1],
-                "label": [numbers[label] for label in rows["label"].to_pylist()],
-            }
-            writer.write_table(pa.Table.from_pydict(columns, schema=schema))
+            windows, counts = encoder.encode(*(rows[name].to_pylist() for name in texts))
+            columns = {**token_columns(windows), **counts}
+            columns["label"] = [numbers[label] for label in rows["label"].to_pylist()]
+            writer.write_table(pa.Table.from_pydict({name: columns[name] for name in schema.names}, schema=schema))
+            unknown += sum(ids.count(encoder.tokenizer.unk_token_id) for ids in columns["input_ids"])
+            columns = {**counts, "length": columns["length"], "windows": [*map(len, windows)]}
+            counted.append(pd.DataFrame(columns, dtype=np.int32))
             bar.update(len(rows))
-    return np.concatenate(counts), unknown / max(1, kept_tokens - special)
+    found = pd.concat(counted)
+    kept = found["length"].sum() - layout.num_special * found["windows"].sum()
+    return found, unknown / max(1, int(kept))
 
 
-def summarise(counted: dict[str, tuple[np.ndarray, float]], params: TokenizeParams) -> dict:
-    """Return metrics/tokenize.json: quantiles of the texts' lengths in tokens, how many are truncated,
-    and how many tokens are unknown."""
-    return {
-        split: {
-            "tokens": {f"p{q:02d}": float(np.percentile(counts, q)) for q in (5, 25, 50, 75, 95)},
-            "truncated_fraction": float((counts > params.max_length).mean()),
+def summarise(counted: dict[str, tuple[pd.DataFrame, float]], params: TokenizeParams) -> dict:
+    """Return metrics/tokenize.json: quantiles of the texts' lengths in tokens, how many are truncated, how many tokens
+    are unknown; where long texts are cut into windows, how many there are, and how many texts have several."""
+    metrics = {}
+    for split, (rows, unknown) in counted.items():
+        metrics[split] = {
+            "tokens": {f"p{q:02d}": float(np.percentile(rows["num_tokens"], q)) for q in (5, 25, 50, 75, 95)},
+            "truncated_fraction": float((rows["num_kept"] < rows["num_tokens"]).mean()),
             "unknown_fraction": unknown,
-            "kept_tokens": int(np.minimum(counts, params.max_length).sum()),
+            "kept_tokens": int(rows["length"].sum()),
         }
-        for split, (counts, unknown) in counted.items()
-    }
+        if params.long_texts == "windows":
+            several = float((rows["windows"] > 1).mean())
+            metrics[split] |= {"windows": int(rows["windows"].sum()), "several_windows_fraction": several}
+    return metrics
+
+
+def say(metrics: dict, params: TokenizeParams) -> None:
+    """Print how much of the texts is read."""
+
+    def shares(name: str) -> str:
+        return ", ".join(f"{metrics[split][name]:.0%} of the {split}" for split in SPLITS) + " texts"
+
+    if params.long_texts == "windows":
+        print(f"tokenize: {shares('several_windows_fraction')} are read in several windows")
+        print(f"tokenize: tokenize.max_windows ({params.max_windows}) cuts {shares('truncated_fraction')}")
+        return
+    print(f"tokenize: tokenize.max_length ({params.max_length}) cuts {shares('truncated_fraction')}")
+    if max(metrics[split]["truncated_fraction"] for split in SPLITS) > WORTH_A_WORD:
+        print("tokenize: what is cut is not read; tokenize.long_texts: windows reads all of it, in more time")
 
 
 if __name__ == "__main__":

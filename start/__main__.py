@@ -83,6 +83,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("files", nargs="+", metavar="FILE", help="files or folders, as data.source names them")
     parser.add_argument("--write", action="store_true", help="change params.yaml; its comments stay")
     parser.add_argument("--text-column", help="if the guess is wrong")
+    parser.add_argument("--text-pair-column", help="with the second text, where a row is a pair of texts")
     parser.add_argument("--label-column", help="if the guess is wrong")
     return parser.parse_args()
 
@@ -92,16 +93,17 @@ def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams,
     paths = data_files(resolve_data(arguments.files, "FILE"))
     encoding = next((name for path in paths if (name := told_encoding(path))), None)
     # what params.yaml says of another data set would get in the way
-    columns = ["text_pair_column", "group_column", "split_column", "time_column"]
-    unset = dict.fromkeys(["filter", "labels", *columns, "delimiter"])
+    unset = dict.fromkeys(["filter", "labels", "group_column", "split_column", "time_column", "delimiter"])
     source = arguments.files[0] if len(arguments.files) == 1 else arguments.files
     changes: dict[str, Any] = {"source": source, **unset, "encoding": encoding}
     reading = params.model_copy(update=changes)
     first = next(iter(read_hub_folder(paths[0]) if is_data_set(paths[0]) else read_file(paths[0], reading, Notes())))
     if first.empty:
         first = next((rows for rows in read_file(paths[0], reading, Notes()) if len(rows)), first)
-    text, label = guess_columns(first, arguments.text_column, arguments.label_column)
-    changes |= {"text_column": text, "label_column": label, "rare_classes": "drop"}
+    pair = arguments.text_pair_column
+    others = first.drop(columns=[pair], errors="ignore")
+    text, label = guess_columns(others, arguments.text_column, arguments.label_column)
+    changes |= {"text_column": text, "text_pair_column": pair, "label_column": label, "rare_classes": "drop"}
     if (missing := missing_labels(first[label])).any():
         changes["filter"] = f'`{label}` != ""' if first[label].dtype == "str" else f"`{label}`.notna()"
         print(f"{int(missing.sum()):,} of the first {len(first):,} rows have no label: data.filter leaves them out")

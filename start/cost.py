@@ -1,11 +1,11 @@
 """Estimate how long training takes, from steps measured on this machine."""
 
 import time
+from itertools import chain
 
 import pandas as pd
-import torch
 
-from predict.tokens import pad
+from stages.common.inference import pad_batch
 from stages.common.model import load_base
 from stages.common.params import Params
 from stages.common.references import resolve_model
@@ -30,15 +30,15 @@ def estimate_minutes(sample: pd.DataFrame, splits: dict[str, pd.DataFrame], para
     rows = sample.head(MEASURED_TEXTS)
     texts = [rows[name].tolist() for name in text_columns(rows)]
     encoder = TextEncoder(folder, params.tokenize, pairs=len(texts) == 2)
-    encoded = sorted(encoder.encode(*texts)[0], key=lambda window: len(window.ids))
+    encoded = sorted(encoder.encode(*texts)[0], key=lambda windows: (len(windows), len(windows[0].ids)))
     took = texts_done = 0.0
     while took < MEASURED_SECONDS:
         for start in range(0, len(encoded), BATCH_TEXTS):
-            windows = encoded[start : start + BATCH_TEXTS]
-            batch = {name: torch.from_numpy(ids) for name, ids in pad(windows, encoder.layout.pad_token_id).items()}
+            some = encoded[start : start + BATCH_TEXTS]
+            batch = pad_batch([*chain.from_iterable(some)], encoder.layout.pad_token_id)
             begun = time.perf_counter()
             model(**batch).logits.sum().backward()
             took += time.perf_counter() - begun
-            texts_done += len(windows)
+            texts_done += len(some)
     steps = len(splits["train"]) * params.train.epochs + len(splits["validation"]) / 2
     return f"{max(0.1, steps * took / texts_done / 60):.1f}"

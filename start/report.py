@@ -17,6 +17,7 @@ from stages.prepare_data.bad_rows import shown
 
 CLASSES_SHOWN = 15
 MUCH_UNKNOWN = 0.2  # of the tokens
+MUCH_CUT = 0.1  # of the texts
 
 
 def describe_columns(paths: list[Path], rows: pd.DataFrame, text: str, label: str, encoding: str | None) -> None:
@@ -45,6 +46,8 @@ def describe_lengths(sample: list[str], params: Params) -> float:
         f"lengths: half of the texts have up to {middle:.0f} tokens, 95 % up to {long:.0f}; tokenize.max_length "
         f"({params.tokenize.max_length}) cuts {cut:.0%} of them"
     )
+    if cut > MUCH_CUT and params.tokenize.long_texts == "truncate":
+        print("what is cut is not read: if it may decide, set tokenize.long_texts to windows, which reads all of it")
     bare = tokenizer(sample, add_special_tokens=False, verbose=False)["input_ids"]
     ids = [token for row in bare for token in row]
     unknown = ids.count(tokenizer.unk_token_id) / max(1, len(ids))

@@ -8,6 +8,7 @@ import io
 import json
 import sys
 import tempfile
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from transformers.models.auto.modeling_auto import (
 from transformers.utils import logging
 
 from predict.classifier import MODELS, start_session
+from predict.tokens import Window
 from stages.common.blocks import find_blocks
 from stages.common.errors import UserError
 from stages.common.first_position import skip_unread_positions
@@ -34,7 +36,7 @@ from stages.common.inference import pad_batch, predict_logits
 from stages.common.model import load_adapter, load_base, run_without_padding, save_adapter
 from stages.common.params import load_params
 from stages.common.probe import reason
-from stages.common.splits import token_features
+from stages.common.splits import row_windows, token_columns, token_features
 from stages.common.tokenizer import TextEncoder
 from stages.export.onnx_graph import save_onnx
 from stages.train_lora import prefix
@@ -156,9 +158,9 @@ in one line, before training.
 def tokenized(base: Path) -> Dataset:
     """Return rows that a model can be trained on."""
     texts, labels = zip(*tiny.labelled_texts(ROWS), strict=True)
-    windows, num_tokens = TextEncoder(base, load_params(tiny.PARAMS).tokenize).encode(list(texts))
-    ids = [window.ids for window in windows]
-    rows = {"input_ids": ids, "length": [*map(len, ids)], "num_tokens": num_tokens, "label": labels}
+    windows, counts = TextEncoder(base, load_params(tiny.PARAMS).tokenize).encode(list(texts))
+    rows = {**token_columns(windows), **counts, "label": labels}
+    rows = {name: rows[name] for name in token_features(LABELS)}
     return Dataset.from_dict(rows, features=token_features(LABELS))
 
 
@@ -193,7 +195,8 @@ def examine(model_type: str, folder: Path) -> dict[str, str]:
 
 def train(model: Any, rows: Dataset) -> bool:
     """Take STEPS steps on all rows; tell whether their loss fell by a fifth."""
-    batch = {**pad_batch(rows[:], model.config.pad_token_id), "labels": torch.tensor(rows["label"])}
+    windows = [*chain.from_iterable(row_windows(rows[:]))]
+    batch = {**pad_batch(windows, model.config.pad_token_id), "labels": torch.tensor(rows["label"])}
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=5e-3)
     losses = []
     for _ in range(STEPS):
@@ -217,7 +220,7 @@ def examine_onnx(folder: Path, rows: Dataset, trained: np.ndarray) -> dict[str, 
         parts = []
         for ids in rows["input_ids"]:
             other = ids if graphs.equal_lengths else [*ids, *ids]  # pads the first
-            batch = pad_batch({"input_ids": [ids, other]}, pad)
+            batch = pad_batch([Window(ids), Window(other)], pad)
             taken = {value.name: batch[value.name].numpy() for value in session.get_inputs()}
             parts.append(session.run(["logits"], taken)[0][:1])
         logits[precision] = np.concatenate(parts)

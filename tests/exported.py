@@ -25,6 +25,7 @@ from predict.manifest import DIGEST, FORMAT, digest_of
 
 LABELS = ["bad", "fair", "good"]
 TOKENIZE: dict[str, Any] = {"max_length": 24, "truncation": "head_tail", "head_fraction": 0.25}
+TOKENIZE |= {"long_texts": "truncate", "window_overlap": 0.2, "max_windows": 8}
 OUTSIDE = ("torch", "transformers", "stages", "pandas", "datasets")  # what a machine that only predicts doesn't have
 BLOCK = f"""
 import sys
@@ -69,7 +70,11 @@ def write_manifest(folder: Path) -> None:
     tokenize = {**TOKENIZE, **tokens}
     values = {"1": "bad", "2": "fair", "3": "good"}
     manifest = {"format": FORMAT, "labels": LABELS, "label_values": values, "tokenize": tokenize, "files": files}
-    manifest |= {"default_precision": "int8", "onnx": {"missing_because": None, "equal_lengths": False}}
+    manifest |= {
+        "window_pooling": "mean",
+        "default_precision": "int8",
+        "onnx": {"missing_because": None, "equal_lengths": False},
+    }
     write_sealed(folder, manifest)
 
 

@@ -1,5 +1,8 @@
 """Run a classifier over a tokenized split."""
 
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
 import numpy as np
 import torch
 from datasets import Dataset
@@ -9,6 +12,8 @@ from transformers import (
 )
 
 from predict.tokens import Window, pad
+from predict.windows import pool
+from stages.common.splits import row_windows
 
 PARITY_ROWS = 64
 
@@ -28,21 +33,29 @@ def longest_first(split: Dataset) -> np.ndarray:
     return np.argsort(-np.asarray(split["length"]), kind="stable")
 
 
-def row_windows(rows: dict[str, list]) -> list[Window]:
-    """Return what the model reads of rows of a tokenized split."""
-    segments = rows.get("token_type_ids") or [None] * len(rows["input_ids"])
-    return [Window(*row) for row in zip(rows["input_ids"], segments, strict=True)]
+def pad_batch(windows: Sequence[Window], pad_token_id: int, multiple: int = 1) -> dict[str, torch.Tensor]:
+    """Return what `predict.tokens.pad` does, as tensors."""
+    return {name: torch.from_numpy(array) for name, array in pad(windows, pad_token_id, multiple).items()}
 
 
-def pad_batch(rows: dict[str, list], pad_token_id: int, multiple: int = 1) -> dict[str, torch.Tensor]:
-    """Return what the model reads of rows of a tokenized split, padded as `predict.tokens.pad` does."""
-    return {name: torch.from_numpy(array) for name, array in pad(row_windows(rows), pad_token_id, multiple).items()}
+def window_batches(
+    texts: list[list[Window]], size: int, pad_token_id: int, multiple: int = 1
+) -> Iterator[dict[str, torch.Tensor]]:
+    """Give the windows of texts in batches of at most `size`: however many a text has, memory is bounded."""
+    windows = list(chain.from_iterable(texts))
+    for start in range(0, len(windows), size):
+        yield pad_batch(windows[start : start + size], pad_token_id, multiple)
 
 
-def predict_logits(model: PreTrainedModel, split: Dataset, batch_size: int, progress: str | None = None) -> np.ndarray:
+def predict_logits(
+    model: PreTrainedModel, split: Dataset, batch_size: int, pooling: str = "", progress: str | None = None
+) -> np.ndarray:
     """Return the logits of every row of a tokenized split, float32 (n, classes), in its order.
 
     Batches hold rows of near-equal length, so that padding costs little.
+
+    Args:
+        pooling: `tokenize.window_pooling`, where texts have several windows.
     """
     device = next(model.parameters()).device
     order = longest_first(split)
@@ -50,8 +63,12 @@ def predict_logits(model: PreTrainedModel, split: Dataset, batch_size: int, prog
     with torch.inference_mode(), tqdm(total=len(order), desc=progress, unit="text", disable=progress is None) as bar:
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            batch = pad_batch(split[rows], model.config.pad_token_id)
-            output = model(**{name: tensor.to(device) for name, tensor in batch.items()}).logits.float().cpu().numpy()
+            texts = row_windows(split[rows])
+            parts = [
+                model(**{name: tensor.to(device) for name, tensor in batch.items()}).logits.float().cpu().numpy()
+                for batch in window_batches(texts, batch_size, model.config.pad_token_id)
+            ]
+            output = pool(np.concatenate(parts), np.array([*map(len, texts)]), pooling)
             if logits is None:
                 logits = np.zeros((len(order), output.shape[1]), dtype=np.float32)
             logits[rows] = output

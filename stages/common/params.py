@@ -154,6 +154,15 @@ class TokenizeParams(Section):
     """Which part of a longer text is kept: its start, its end, or both."""
     head_fraction: Fraction
     """With `head_tail`, how much of what is kept comes from the start."""
+    long_texts: Literal["truncate", "windows"]
+    """What happens to texts of more than `max_length` tokens: they are truncated, or read in windows of that length."""
+    window_overlap: Annotated[float, Field(ge=0, le=0.9)]
+    """How much of a window it shares with the one before."""
+    max_windows: Annotated[int, Field(ge=1, le=10_000)]
+    """Windows of a text, at most; `truncation` says what is kept of one that needs more."""
+    window_pooling: Literal["mean", "surest"]
+    """How one answer is made of those of a text's windows: by the mean of their logits, or by the window whose
+    likeliest class is furthest ahead."""
 
 
 class LoraParams(Section):

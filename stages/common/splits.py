@@ -1,10 +1,14 @@
 """Read what prepare-data and tokenize leave: for each split a parquet file, and an Arrow file that is memory-mapped."""
 
+from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from datasets import ClassLabel, Dataset, Features, List, Value
+
+from predict.tokens import Window
 
 SPLITS = ("train", "validation", "test")
 
@@ -18,12 +22,13 @@ def read_prepared(prepared_dir: Path, split: str, columns: list[str] | None = No
         return file.read(columns, use_threads=False).to_pandas(use_threads=False)
 
 
-def token_features(labels: list[str], segments: bool = False) -> Features:
+def token_features(labels: list[str], segments: bool = False, windows: bool = False) -> Features:
     """Return the columns of a tokenized split.
 
-    input_ids: the tokens kept, special ones included; token_type_ids: of pairs, the segment of each, if the model has
-    `segments`; length: how many those are; num_tokens: how many the whole text has, special ones included; label: the
-    number of the class, whose names are in the file.
+    input_ids: the tokens to read, special ones included, window after window; token_type_ids: of pairs, the segment of
+    each, if the model has `segments`; length: how many those are; num_tokens: how many the whole text has, special
+    ones included; label: the number of the class, whose names are in the file. Where long texts are cut into `windows`,
+    windows: how many tokens each of them has; num_kept: how many of the text's are in one or another.
     """
     return Features(
         {
@@ -31,9 +36,41 @@ def token_features(labels: list[str], segments: bool = False) -> Features:
             **({"token_type_ids": List(Value("int8"))} if segments else {}),
             "length": Value("int32"),
             "num_tokens": Value("int32"),
+            **({"windows": List(Value("int32")), "num_kept": Value("int32")} if windows else {}),
             "label": ClassLabel(names=labels),
         }
     )
+
+
+def token_columns(texts: list[list[Window]]) -> dict[str, list]:
+    """Return the columns of a tokenized split that say what the model reads of its texts."""
+    columns: dict[str, list] = {
+        "input_ids": [[token for window in text for token in window.ids] for text in texts],
+        "windows": [[len(window.ids) for window in text] for text in texts],
+    }
+    if texts[0][0].segments is not None:
+        columns["token_type_ids"] = [[number for window in text for number in window.segments or []] for text in texts]
+    return {**columns, "length": [*map(len, columns["input_ids"])]}
+
+
+def row_windows(rows: dict[str, list]) -> list[list[Window]]:
+    """Return what the model reads of rows of a tokenized split: of each its windows."""
+    texts = []
+    segments = rows.get("token_type_ids") or [None] * len(rows["input_ids"])
+    for ids, types, lengths in zip(
+        rows["input_ids"], segments, rows.get("windows") or [[len(ids)] for ids in rows["input_ids"]], strict=True
+    ):
+        places = [slice(end - length, end) for end, length in zip(accumulate(lengths), lengths, strict=True)]
+        texts.append([Window(ids[place], None if types is None else types[place]) for place in places])
+    return texts
+
+
+def window_sizes(split: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Return the tokens of each text's longest window, and the number of its windows, both int (n,)."""
+    if "windows" not in split.column_names:
+        return np.asarray(split["length"]), np.ones(len(split), dtype=int)
+    windows = split["windows"][:]
+    return np.array([*map(max, windows)]), np.array([*map(len, windows)])
 
 
 def split_path(tokenized_dir: Path, split: str) -> Path:

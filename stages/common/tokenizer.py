@@ -4,7 +4,7 @@ from pathlib import Path
 
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 
-from predict.tokens import Layout, Window, lay_out
+from predict.tokens import Layout, Window, lay_out, num_kept
 from stages.common.errors import UserError
 from stages.common.params import TokenizeParams
 
@@ -50,7 +50,7 @@ class TextEncoder:
             if "token_type_ids" not in self.tokenizer.model_input_names or max(segments) >= num_segments(base):
                 segments = None  # transformers would give this model none either
         self.layout = Layout(
-            **params.model_dump(),
+            **params.model_dump(exclude={"window_pooling"}),
             tokens_before=before,
             tokens_between=between,
             tokens_after=after,
@@ -58,8 +58,8 @@ class TextEncoder:
             pad_token_id=self.tokenizer.pad_token_id,
         )
 
-    def encode(self, *texts: list[str]) -> tuple[list[Window], list[int]]:
-        """Return what is kept of each row, and how many tokens each whole row has; special tokens count.
+    def encode(self, *texts: list[str]) -> tuple[list[list[Window]], dict[str, list[int]]]:
+        """Return the windows of each row, and the columns num_tokens and num_kept of a tokenized split.
 
         Args:
             texts: the texts of the rows, and of pairs the second ones.
@@ -76,8 +76,11 @@ class TextEncoder:
                 text = given[found.index([])]
                 raise UserError(f"model.base: its tokenizer finds no token in {text!r:.80}: drop that text")
         rows = list(zip(*ids, strict=True))
-        kept = [lay_out(row, self.layout) for row in rows]
-        return kept, [self.layout.num_special + sum(map(len, row)) for row in rows]
+        lengths = [[len(each) for each in row] for row in rows]
+        return [lay_out(row, self.layout) for row in rows], {
+            "num_tokens": [self.layout.num_special + sum(row) for row in lengths],
+            "num_kept": [num_kept(row, self.layout) for row in lengths],
+        }
 
 
 def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:

@@ -41,7 +41,7 @@ def main() -> None:
     model = load_judge(base, paths["adapter"], labels, params.model.load_in_4bit)
 
     clusters = clusters_of_test(rows, params.data)
-    judged = judge(model, rows, paths, params.evaluate.batch_size)
+    judged = judge(model, rows, paths, params.evaluate.batch_size, params.tokenize.window_pooling)
     probabilities, uncalibrated = judged.probabilities, judged.uncalibrated
     weights = class_weights(params.train.class_weights, rows.numbers["train"], labels)
     baseline = linear_baseline(rows.splits, rows.numbers, weights, params.evaluate.seed)

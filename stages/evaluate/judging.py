@@ -38,10 +38,10 @@ def load_judge(base: Path, adapter: Path, labels: list[str], in_4bit: bool) -> P
     return model
 
 
-def judge(model: PreTrainedModel, rows: Rows, paths: dict[str, Path], batch_size: int) -> Judged:
+def judge(model: PreTrainedModel, rows: Rows, paths: dict[str, Path], batch_size: int, pooling: str) -> Judged:
     """Judge the test split; the temperature is fitted on the validation split."""
     tokens = read_split(paths["tokenized"], "test")
-    logits = predict_logits(model, tokens, batch_size, "evaluate").astype(np.float64)
+    logits = predict_logits(model, tokens, batch_size, pooling, "evaluate").astype(np.float64)
     validation_logits = load_file(paths["adapter"] / "logits.safetensors")["validation"]
     temperature = fit_temperature(validation_logits, rows.numbers["validation"])
     return Judged(tokens, softmax(logits, axis=1), softmax(logits / temperature, axis=1), temperature)

@@ -33,14 +33,15 @@ def slice_table(rows: pd.DataFrame, tokens: Dataset, correct: np.ndarray, column
 
     Args:
         rows: the test split, with a column `label`.
-        tokens: the same rows tokenized, with columns num_tokens and length, see splits.py.
+        tokens: the same rows tokenized, see splits.py.
         correct: whether the model was right, bool (n,).
         columns: names of columns of `rows`.
 
     Returns:
         A row for each slice, see `judge_slices`.
     """
-    num_tokens, kept = (np.asarray(tokens[column]) for column in ("num_tokens", "length"))
+    num_kept = "num_kept" if "num_kept" in tokens.column_names else "length"
+    num_tokens, kept = (np.asarray(tokens[column]) for column in ("num_tokens", num_kept))
     members = large_enough(quartiles("tokens", pd.Series(num_tokens)))
     members |= large_enough(values("truncated", pd.Series(np.where(kept < num_tokens, "yes", "no"))))
     members |= large_enough(values("label", rows["label"]))

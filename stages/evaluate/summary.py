@@ -57,7 +57,8 @@ def data_line(data: Mapping[str, Any]) -> str:
 def token_lines(tokens: Mapping[str, Any]) -> Iterator[str]:
     found = tokens.get("test", {})
     if (cut := found.get("truncated_fraction", 0)) > MUCH:
-        yield f"{cut:.0%} of the test texts are longer than tokenize.max_length: what is beyond it was not read"
+        why = "tokenize.max_windows hold" if "windows" in found else "tokenize.max_length"
+        yield f"{cut:.0%} of the test texts are longer than {why}: what is beyond it was not read"
     if (unknown := found.get("unknown_fraction", 0)) > MUCH:
         yield f"{unknown:.0%} of the test tokens are unknown to the base model: choose one of the texts' language"
 

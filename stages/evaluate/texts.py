@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from predict.text import clean_text
 from stages.common.inference import predict_logits
 from stages.common.params import EvaluateParams, TokenizeParams
+from stages.common.splits import token_columns
 from stages.common.tokenizer import TextEncoder
 
 
@@ -21,9 +22,9 @@ def text_predictor(
     encoder = TextEncoder(base, tokenize)
 
     def predict(texts: list[str]) -> np.ndarray:
-        kept, _ = encoder.encode([clean_text(text) for text in texts])
-        rows = Dataset.from_dict({"input_ids": [each.ids for each in kept], "length": [len(each.ids) for each in kept]})
-        logits = predict_logits(model, rows, params.batch_size).astype(np.float64)
+        windows, _ = encoder.encode([clean_text(text) for text in texts])
+        rows = Dataset.from_dict(token_columns(windows))
+        logits = predict_logits(model, rows, params.batch_size, tokenize.window_pooling).astype(np.float64)
         return softmax(logits / temperature, axis=1)
 
     return predict

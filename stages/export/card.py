@@ -8,7 +8,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from ruamel.yaml import YAML
 
 from stages.common.decisive import decisive
-from stages.common.params import Params
+from stages.common.params import Params, TokenizeParams
 from stages.common.text_columns import text_columns
 from stages.export.examples import classify_examples
 from stages.export.markdown import code_block, code_span, escape
@@ -94,8 +94,7 @@ The shortest text of each label in the test split:
 ## Limits
 
 - It knows texts like those it was trained on; on others the scores above say nothing.
-- It reads {max_length} tokens. Of longer texts training kept the {truncation};
-  the pipeline above keeps the start.
+- {reads}
 - It always answers with one of its labels, also where none fits, and may repeat the bias of its base model and data.
 
 ## Params
@@ -125,8 +124,22 @@ def card_text(
         **{split: counts["all"] for split, counts in data["rows"].items()},
         scores=score_table(scores),
         examples=example_table(examples),
-        truncation=code_span(params.tokenize.truncation),
+        reads=limit_text(params.tokenize),
         params=code_block(as_yaml(used_params(params)), "yaml"),
+    )
+
+
+def limit_text(params: TokenizeParams) -> str:
+    """Say how much of a text is read."""
+    if params.long_texts == "truncate":
+        return (
+            f"It reads {params.max_length} tokens. Of longer texts training kept the {code_span(params.truncation)};\n"
+            "  the pipeline above keeps the start."
+        )
+    return (
+        f"It reads {params.max_length} tokens at once. A longer text is read in up to {params.max_windows} windows,\n"
+        f"  whose logits become one answer by `{params.window_pooling}`. `python -m predict` does so; the pipeline\n"
+        "  above reads the start alone."
     )
 
 

@@ -55,6 +55,7 @@ def write_manifest(
         "label_values": {as_label(value): label for value, label in (params.data.labels or {}).items()},
         "temperature": temperature,
         "tokenize": asdict(layout),
+        "window_pooling": params.tokenize.window_pooling,
         "versions": {name: version(name) for name in PACKAGES},
         "params": sections,
         "data": {

@@ -15,11 +15,11 @@ from scoring.clusters import single_rows
 from scoring.intervals import percentiles
 from scoring.resampling import drawn_weights
 from stages.common.errors import UserError
-from stages.common.inference import parity_rows, predict_logits, row_windows
+from stages.common.inference import parity_rows, predict_logits
 from stages.common.model import load_adapter, run_without_padding
 from stages.common.params import Params
 from stages.common.probe import note
-from stages.common.splits import label_names, read_prepared
+from stages.common.splits import label_names, read_prepared, row_windows
 from stages.common.text_columns import TEXT_COLUMNS
 
 RESAMPLES = 2000
@@ -43,7 +43,7 @@ def check_parity(
     rows = parity_rows(validation)
     trained = load_file(paths["adapter"] / "logits.safetensors")
     report: dict[str, float] = {"parity_rows": len(rows)}
-    for form, logits_of in exact_forms(base, folder, rows, params.model.load_in_4bit).items():
+    for form, logits_of in exact_forms(base, folder, rows, params).items():
         difference = float(np.abs(run_form(form, logits_of) * temperature - trained["parity"]).max())
         if not difference <= limit:
             refuse(form, f"a logit differs by {difference:.2g}", "max_logit_difference", limit)
@@ -59,19 +59,20 @@ def check_parity(
     return report
 
 
-def exact_forms(base: Path, folder: Path, rows: Dataset, load_in_4bit: bool) -> dict[str, Callable[[], np.ndarray]]:
+def exact_forms(base: Path, folder: Path, rows: Dataset, params: Params) -> dict[str, Callable[[], np.ndarray]]:
     """Return, for each form in float32, a function that gives its logits of `rows`, float32 (n, classes)."""
-    labels = label_names(rows)
+    labels, pooling = label_names(rows), params.tokenize.window_pooling
 
     def reloaded() -> np.ndarray:
-        return predict_logits(load_adapter(base, folder / "adapter", labels, load_in_4bit), rows, len(rows))
+        model = load_adapter(base, folder / "adapter", labels, params.model.load_in_4bit)
+        return predict_logits(model, rows, len(rows), pooling)
 
     def merged() -> np.ndarray:
         model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True).eval()
         if list(model.config.id2label.values()) != labels:
             raise UserError(f"its labels are {list(model.config.id2label.values())}, and the data's are {labels}")
         run_without_padding(model)
-        return predict_logits(model, rows, len(rows))
+        return predict_logits(model, rows, len(rows), pooling)
 
     def onnx() -> np.ndarray:
         return Classifier(folder, "fp32").logits(row_windows(rows[:]))

@@ -18,15 +18,15 @@ from stages.common.errors import run_stage
 from stages.common.inference import parity_rows, predict_logits
 from stages.common.model import load_adapter, load_base, save_adapter
 from stages.common.outputs import whole_output, write_json, write_table
-from stages.common.params import load_params
+from stages.common.params import Params, load_params
 from stages.common.paths import stage_paths
 from stages.common.references import resolve_model
 from stages.common.splits import label_names, read_split
 from stages.common.tokenizer import load_tokenizer
-from stages.train_lora import prefix
 from stages.train_lora.adapters import add_adapters
 from stages.train_lora.checkpoints import checkpoint_dir, run_key
 from stages.train_lora.collapse import check_collapse
+from stages.train_lora.digests import base_digest
 from stages.train_lora.evaluations import VALIDATION_COLUMNS
 from stages.train_lora.fit import Fitted, fit, write_log
 from stages.train_lora.launcher import LAUNCHED, RANK, launch
@@ -50,7 +50,7 @@ def main() -> None:
     paths = stage_paths("train-lora")
     train, validation = (read_split(paths["tokenized"], split) for split in ("train", "validation"))
     base_folder = resolve_model(params.model.base, "model.base")
-    digest = prefix.base_digest(base_folder) + "4bit" * params.model.load_in_4bit
+    digest = base_digest(base_folder) + "4bit" * params.model.load_in_4bit
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
     set_seed(params.train.seed)
@@ -58,7 +58,8 @@ def main() -> None:
     base, head = load_base(base_folder, label_names(train), params.model.load_in_4bit, write_out)
     model, lowest = add_adapters(base, params.lora, head)
     with checkpoint_dir(run_key(params, digest, train, validation)) as folder:
-        fitted = fit(model, lowest, train, validation, params.train, digest, folder)
+        pooling = params.tokenize.window_pooling
+        fitted = fit(model, lowest, train, validation, params.train, digest, folder, pooling)
         unknown_id = load_tokenizer(base_folder).unk_token_id
         check_collapse(fitted.logits, fitted.state.global_step, train, validation, params.train, unknown_id)
         if RANK:
@@ -66,7 +67,7 @@ def main() -> None:
         write_log(fitted, len(train))
         with whole_output(paths["adapter"]) as adapter_dir:
             save_adapter(model, adapter_dir, params.model.base)
-            parity = check_reload(model, base_folder, adapter_dir, validation, params.model.load_in_4bit)
+            parity = check_reload(model, base_folder, adapter_dir, validation, params)
             save_file({"parity": parity, "validation": fitted.logits}, adapter_dir / "logits.safetensors")
         history = pd.DataFrame(fitted.state.log_history)
         write_table(paths["training.csv"], history.dropna(subset="loss")[TRAINING_COLUMNS])
@@ -75,18 +76,17 @@ def main() -> None:
         write_json(paths["train.json"], summarise(model, fitted, history))
 
 
-def check_reload(
-    model: PeftModel, base_folder: Path, folder: Path, validation: Dataset, load_in_4bit: bool
-) -> np.ndarray:
+def check_reload(model: PeftModel, base_folder: Path, folder: Path, validation: Dataset, params: Params) -> np.ndarray:
     """Compare the trained model with the one that its folder gives; return the trained one's logits of parity_rows.
 
     Raises:
         RuntimeError: when they differ: something that was trained has not been saved.
     """
     rows = parity_rows(validation)
-    trained = predict_logits(model.eval(), rows, len(rows))
-    reloaded = load_adapter(base_folder, folder, label_names(validation), load_in_4bit)
-    difference = float(np.abs(trained - predict_logits(reloaded, rows, len(rows))).max())
+    pooling = params.tokenize.window_pooling
+    trained = predict_logits(model.eval(), rows, len(rows), pooling)
+    reloaded = load_adapter(base_folder, folder, label_names(validation), params.model.load_in_4bit)
+    difference = float(np.abs(trained - predict_logits(reloaded, rows, len(rows), pooling)).max())
     if difference > MAX_RELOAD_DIFFERENCE:
         raise RuntimeError(f"the saved adapter is not the trained one: logits differ by {difference}")
     return trained

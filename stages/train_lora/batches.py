@@ -1,6 +1,7 @@
 """Make batches of texts of near-equal length, and give each text its weight in the loss."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from stages.common.inference import pad_batch
 from stages.common.params import TrainParams
+from stages.common.splits import row_windows
 from stages.train_lora.bfloat16 import LENGTH_MULTIPLE
 from stages.train_lora.launcher import RANK, WORLD_SIZE
 
@@ -18,7 +20,8 @@ class LengthBatches:
     """Batches of rows of near-equal length, in an order that the seed and the epoch alone decide.
 
     Of `batch_size` rows each: every epoch shuffles all rows and sorts them by length within MEGABATCH batches. Of
-    `max_batch_tokens` padded tokens each: rows are sorted by length, and those of one length shuffled. Under a launcher
+    `max_batch_tokens` padded tokens each: rows are sorted by length, and those of one length shuffled. A text that is
+    cut into windows is in one batch with all of them, and as long as the longest. Under a launcher
     of several processes each gets its share of every batch.
 
     A batch is a list of pairs: the number of a row, and its weight in the loss, which is the sum of the weighted
@@ -33,9 +36,11 @@ class LengthBatches:
         weights: np.ndarray | None = None,
         rank: int = RANK,
         world_size: int = WORLD_SIZE,
+        windows: np.ndarray | None = None,
     ) -> None:
         self.lengths = np.asarray(lengths)
         self.weights = np.ones(len(self.lengths)) if weights is None else weights
+        self.windows = np.ones(len(self.lengths), dtype=int) if windows is None else windows
         self.batch_size = params.batch_size
         self.max_tokens = params.max_batch_tokens
         self.seed = params.seed
@@ -61,9 +66,11 @@ class LengthBatches:
         batches: list[np.ndarray] = []
         if self.max_tokens:
             rows = shuffled[np.argsort(-self.lengths[shuffled], kind="stable")]
+            before = np.concatenate([[0], np.cumsum(self.windows[rows])])  # windows of the rows before each
             start = 0
             while start < len(rows):
-                end = start + max(1, self.max_tokens // int(self.lengths[rows[start]]))
+                most = before[start] + self.max_tokens // int(self.lengths[rows[start]])
+                end = max(start + 1, int(np.searchsorted(before, most, side="right")) - 1)
                 batches.append(rows[start:end])
                 start = end
         else:
@@ -89,9 +96,10 @@ class WeightedRows(torch.utils.data.Dataset):
 
 
 class Collator:
-    """Pad rows to the longest of their batch: int64 (batch, length), and the prefix float32 (batch, length, width).
+    """Pad the windows of rows to the longest: int64 (windows, length), and the prefix float32 (windows, length, width).
 
-    In bfloat16 to a multiple of LENGTH_MULTIPLE. Rows to train on come with `weights`, float32 (batch,).
+    In bfloat16 to a multiple of LENGTH_MULTIPLE. A row is one window, unless the split has `windows`: then their number
+    is given, int64 (rows,). Rows to train on come with `weights`, float32 (rows,).
     """
 
     def __init__(self, pad_token_id: int, bfloat16: bool = False) -> None:
@@ -99,14 +107,20 @@ class Collator:
         self.multiple = LENGTH_MULTIPLE if bfloat16 else 1
 
     def __call__(self, rows: list[dict]) -> dict[str, torch.Tensor]:
-        read = {name: [row[name] for row in rows] for name in ("input_ids", "token_type_ids") if name in rows[0]}
-        batch = pad_batch(read, self.pad_token_id, self.multiple)
+        read = ("input_ids", "token_type_ids", "windows")
+        texts = row_windows({name: [row[name] for row in rows] for name in read if name in rows[0]})
+        batch = pad_batch([*chain.from_iterable(texts)], self.pad_token_id, self.multiple)
+        if "windows" in rows[0]:
+            batch["windows"] = torch.tensor([*map(len, texts)])
         batch["labels"] = torch.tensor([int(row["label"]) for row in rows])
         if "weight" in rows[0]:
             batch["weights"] = torch.tensor([row["weight"] for row in rows], dtype=torch.float32)
         if "prefix" in rows[0]:
-            states = [row["prefix"].view(row["length"], -1) for row in rows]
+            states: list[torch.Tensor] = []
+            for stored, windows in zip(rows, texts, strict=True):
+                whole = stored["prefix"].view(stored["length"], -1)
+                states += whole.split([len(each.ids) for each in windows])
             batch["prefix"] = torch.zeros(*batch["input_ids"].shape, states[0].shape[1])
-            for row, stored in enumerate(states):
-                batch["prefix"][row, : len(stored)] = stored
+            for number, window in enumerate(states):
+                batch["prefix"][number, : len(window)] = window
         return batch

@@ -17,7 +17,8 @@ from stages.common.decisive import decisive
 from stages.common.errors import UserError
 from stages.common.outputs import remove
 from stages.common.params import Params
-from stages.train_lora import cache, prefix
+from stages.train_lora import cache
+from stages.train_lora.digests import rows_digest
 from stages.train_lora.launcher import RANK
 
 KEPT_DAYS = 14  # that checkpoints wait for their run to be started again
@@ -26,8 +27,9 @@ KEPT_BYTES = 10 * 2**30  # of all runs that were given up; beyond, the oldest go
 
 def run_key(params: Params, digest: str, train: Dataset, validation: Dataset) -> str:
     """Return a name for a run, made from all that decides its outcome."""
-    parts = [json.dumps(decisive(section)) for section in (params.lora, params.train)] + [digest]
-    parts += [prefix.rows_digest(split) for split in (train, validation)]
+    parts = [json.dumps(decisive(section)) for section in (params.lora, params.train)]
+    parts += [params.tokenize.window_pooling, digest]
+    parts += [rows_digest(split) for split in (train, validation)]
     parts += [cache.code_digest(cache.loaded_modules())]
     parts += [torch.__version__, transformers.__version__, peft.__version__]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()

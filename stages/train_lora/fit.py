@@ -21,7 +21,7 @@ from stages.common.inference import longest_first
 from stages.common.memory import peak_memory_gib
 from stages.common.outputs import write_json
 from stages.common.params import TrainParams
-from stages.common.splits import label_names
+from stages.common.splits import label_names, window_sizes
 from stages.train_lora import prefix
 from stages.train_lora.batches import Collator, LengthBatches
 from stages.train_lora.bfloat16 import bfloat16_base, proven_dtype, use_bfloat16
@@ -50,6 +50,7 @@ def fit(
     params: TrainParams,
     digest: str,
     checkpoints: Path,
+    pooling: str = "",
     callbacks: Sequence[TrainerCallback] = (),
 ) -> Fitted:
     """Train the adapters and the head, and keep those of the best evaluation.
@@ -58,6 +59,7 @@ def fit(
         lowest: the number of the lowest block that has an adapter.
         digest: identifies the base model's weights.
         checkpoints: the folder for them; training goes on from the newest one that is complete.
+        pooling: `tokenize.window_pooling`, where texts have several windows.
 
     Raises:
         UserError: when training diverges, or `train.class_weights` doesn't name the classes.
@@ -68,7 +70,8 @@ def fit(
     validation = validation.select(by_length)
     labels = np.asarray(train["label"])
     weights = class_weights(params.class_weights, labels, label_names(train))
-    batches = LengthBatches(train["length"], params, weights[labels])
+    lengths, windows = window_sizes(train)
+    batches = LengthBatches(lengths, params, weights[labels], windows=windows)
     if not prefix.can_store(model, lowest, (train, validation), params):  # asked in float32, where little can differ
         lowest = 0
     with ExitStack() as stack:
@@ -77,7 +80,7 @@ def fit(
         rows, prefix_seconds = store_prefix(model, lowest, (train, validation), params, digest, stack)
         judge = ValidationMetrics(weights)
         collate = Collator(model.config.pad_token_id, bfloat16)
-        trainer = make_trainer(model, rows, batches, collate, judge, params, checkpoints, callbacks)
+        trainer = make_trainer(model, rows, batches, collate, judge, params, checkpoints, callbacks, pooling)
         started = time.perf_counter()
         trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
         best = best_evaluation(trainer.state, params.best_metric)

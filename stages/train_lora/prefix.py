@@ -23,13 +23,15 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from stages.common.blocks import Blocks, find_blocks
-from stages.common.inference import pad_batch
+from stages.common.inference import window_batches
 from stages.common.memory import give_back_freed_memory
 from stages.common.outputs import locked, remove, whole_output
 from stages.common.params import TrainParams
 from stages.common.probe import note, probe_batch, probe_logits, probing, reason, text_config, why_not
+from stages.common.splits import row_windows
 from stages.train_lora import bfloat16, cache, fused
 from stages.train_lora.bfloat16 import LENGTH_MULTIPLE
+from stages.train_lora.digests import rows_digest
 
 BUILD_ROWS = 16  # texts in a batch while a prefix is built
 BYTES_PER_STATE, BYTES_PER_ID = 2, 4  # float16, int32
@@ -38,21 +40,6 @@ HALF = 2e-2  # how far, relative and absolute, numbers kept in float16 may move 
 CHUNK_BYTES = 16_000_000  # written at once: a reader needs memory for each piece, so the pieces are large
 REMAP = 10  # reads of a batch
 RESERVED = "reserved"  # a file of the size that an entry will have
-
-
-def base_digest(folder: Path) -> str:
-    """Return a hash of a base model's weights and configuration."""
-    files = sorted([*folder.glob("*.safetensors"), folder / "config.json"])
-    return hashlib.sha256("".join(map(cache.file_sha256, files)).encode()).hexdigest()
-
-
-def rows_digest(split: Dataset) -> str:
-    """Return a hash of the token ids, segments and labels of a split, in order."""
-    digest = hashlib.sha256()
-    for rows in split.with_format("numpy").iter(1000):
-        read = [*rows["input_ids"], *rows.get("token_type_ids", []), rows["length"], rows["label"]]
-        digest.update(np.concatenate(read).astype(np.int64).tobytes())
-    return digest.hexdigest()
 
 
 def prefix_bytes(split: Dataset, width: int) -> int:
@@ -132,7 +119,7 @@ def with_prefix(
 
 def entry_name(model: PreTrainedModel, cut: int, split: Dataset, digest: str) -> str:
     """Return a hash of all that decides the stored prefix: weights, rows, place, number format, libraries and code."""
-    used = [module for module in cache.loaded_modules() if module.__name__.startswith("stages.common.")]
+    used = [module for module in cache.loaded_modules() if module.__name__.startswith(("stages.common.", "predict."))]
     code = cache.code_digest([*used, bfloat16, fused, sys.modules[__name__]])
     versions = f"{torch.__version__} {transformers.__version__} {code}"
     parts = f"{digest} {rows_digest(split)} {cut} {compute_dtype(model)} {versions}"
@@ -208,8 +195,13 @@ def build(model: PreTrainedModel, blocks: Blocks, cut: int, split: Dataset, path
         tables: list[pa.Table] = []
         for start in starts:
             rows = split[start : start + BUILD_ROWS]
-            states = states_before(model, blocks[cut], pad_batch(rows, model.config.pad_token_id, multiple))
-            prefix = [states[row, :length].flatten().numpy() for row, length in enumerate(rows["length"])]
+            texts = row_windows(rows)
+            batches = window_batches(texts, BUILD_ROWS, model.config.pad_token_id, multiple)
+            states = (padded for batch in batches for padded in states_before(model, blocks[cut], batch))
+            prefix = [
+                np.concatenate([next(states)[: len(window.ids)].flatten().numpy() for window in windows])
+                for windows in texts
+            ]
             tables.append(pa.Table.from_pydict({**rows, "prefix": prefix}, schema=schema))
             if start + BUILD_ROWS >= len(split) or sum(table.nbytes for table in tables) >= CHUNK_BYTES:
                 writer.write_table(pa.concat_tables(tables).combine_chunks())

@@ -10,6 +10,7 @@ from peft import PeftModel
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
+from predict.windows import surest_windows
 from stages.common.params import TrainParams
 from stages.train_lora.batches import Collator, LengthBatches, WeightedRows
 from stages.train_lora.bfloat16 import use_bfloat16
@@ -27,6 +28,7 @@ def make_trainer(
     params: TrainParams,
     checkpoints: Path,
     callbacks: Sequence[TrainerCallback],
+    pooling: str,
 ) -> "ClassifierTrainer":
     """Return a Trainer of `model` on the first of `rows`, which judges it on the second."""
     trainer = ClassifierTrainer(
@@ -38,7 +40,7 @@ def make_trainer(
         compute_metrics=judge,
         callbacks=[StopWhenDiverged(), Checkpoints(), *early_stopping(params), *callbacks],
     )
-    trainer.batches = batches
+    trainer.batches, trainer.pooling = batches, pooling
     return trainer
 
 
@@ -82,6 +84,7 @@ class ClassifierTrainer(Trainer):
     """The Trainer, with our batches and the loss that they weigh."""
 
     batches: LengthBatches
+    pooling: str  # of a text's windows: tokenize.window_pooling
 
     def get_train_dataloader(self) -> DataLoader:
         rows = WeightedRows(self.train_dataset)
@@ -91,11 +94,21 @@ class ClassifierTrainer(Trainer):
         self, model: torch.nn.Module, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **_: Any
     ) -> Any:
         """Return the sum of the weighted cross-entropies, or their mean in an evaluation, which weighs no row."""
-        labels, weights = inputs.pop("labels"), inputs.pop("weights", None)
+        labels, weights, windows = inputs.pop("labels"), inputs.pop("weights", None), inputs.pop("windows", None)
         outputs = model(**inputs)
+        if windows is not None:
+            outputs.logits = pool_windows(outputs.logits, windows, self.pooling)
         losses = torch.nn.functional.cross_entropy(outputs.logits, labels, reduction="none")
         loss = losses.mean() if weights is None else (losses * weights).sum()
         return (loss, outputs) if return_outputs else loss
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         return 0  # the Trainer's own guess, which nobody reads, goes through all modules in every step
+
+
+def pool_windows(logits: torch.Tensor, counts: torch.Tensor, pooling: str) -> torch.Tensor:
+    """Return what `predict.windows.pool` does, with gradients."""
+    if pooling == "surest":
+        chosen = surest_windows(logits.detach().float().cpu().numpy(), counts.cpu().numpy())
+        return logits[torch.from_numpy(chosen).to(logits.device)]
+    return torch.stack([windows.mean(0) for windows in logits.split(counts.tolist())])

@@ -244,6 +244,18 @@ BROKEN: list[tuple[str, str, Break, str]] = [
         set_params(**{"data.label_column": "text"}),
         "must not be the text's column",
     ),
+    (
+        "pair-is-text",
+        "one column for both texts of a pair",
+        set_params(**{"data.text_pair_column": "text"}),
+        "data.text_pair_column: must not be the text's column",
+    ),
+    (
+        "no-pair-column",
+        "a column of second texts that is not there",
+        set_params(**{"data.text_pair_column": "answer"}),
+        "data.text_pair_column: there is no column 'answer'",
+    ),
     # splits
     (
         "too-few",

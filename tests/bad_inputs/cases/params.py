@@ -24,6 +24,8 @@ VALUES: dict[str, tuple[Any, str]] = {  # one key set to a value, and what is sa
     "model.load_in_4bit": (1, "a valid boolean; however: 1"),
     "tokenize.max_length": (4, "greater than or equal to 8; however: 4"),
     "tokenize.head_fraction": ("half", "a valid number; however: 'half'"),
+    "tokenize.long_texts": ("split", "'truncate' or 'windows'; however: 'split'"),
+    "tokenize.window_overlap": (1.0, "less than or equal to 0.9; however: 1.0"),
     "train.epochs": (1.5, "a valid integer; however: 1.5"),
     "train.batch_size": (10**30, "less than or equal to 100000; however: 1000000000000000000000000000000"),
     "train.learning_rate": ("fast", "a valid number; however: 'fast'"),

@@ -167,6 +167,20 @@ CASES = [
         "nowhere/manifest.json is missing: …",
         "--model nowhere good",
     ),
+    case(
+        "pair-of-single",
+        "a second text for a model of single ones",
+        nothing,
+        "the model takes single texts: leave out --pair",
+        "good --pair bad",
+    ),
+    case(
+        "pair-column-of-single",
+        "a column of second texts for such a model",
+        write("in.csv", "text,answer\ngood,bad\n"),
+        "the model takes single texts: leave out --text-pair-column",
+        "--input in.csv --text-pair-column answer",
+    ),
     case("bad-name", "an input whose name is not UTF-8", nothing, "there is no file b…", f"--input {BAD_NAME}"),
     case(
         "full-disk",

@@ -22,6 +22,7 @@ from stages.train_lora import prefix
 from stages.train_lora.adapters import add_adapters
 from stages.train_lora.batches import Collator
 from stages.train_lora.bfloat16 import bfloat16_base
+from stages.train_lora.digests import base_digest
 from stages.train_lora.fused import fuse_adapters
 
 LABELS = ["negative", "positive"]
@@ -115,7 +116,7 @@ def test_a_replayed_prefix_gives_the_same_logits_and_gradients(bases: dict[str, 
     model.eval()
     blocks = find_blocks(model)
     rows = split().sort("length")
-    digest = prefix.base_digest(bases[model_type])
+    digest = base_digest(bases[model_type])
     collate = Collator(model.config.pad_token_id)
     expected = loss_and_gradients(model, collate(list(rows.with_format("numpy"))))
     with prefix.with_prefix(model, blocks, lowest, rows, digest, limit_bytes=10**9) as stored:
