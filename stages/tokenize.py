@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
-from transformers import AutoConfig, PreTrainedTokenizerBase
 
 from stages.common.errors import UserError, run_stage
+from stages.common.limits import check_limits
 from stages.common.outputs import whole_output, write_json
 from stages.common.params import TokenizeParams, load_params
 from stages.common.paths import stage_paths
@@ -31,14 +31,14 @@ def main() -> None:
     """Leave data/tokenized: an Arrow file for each split, and token statistics.
 
     Raises:
-        UserError: when `tokenize.max_length` is more than the base model takes.
+        UserError: when `tokenize.max_length` is more than the base model takes, or the tokenizer is another model's.
     """
     params = load_params()
     paths = stage_paths("tokenize")
     base = resolve_model(params.model.base, "model.base")
     texts = text_columns(pq.read_schema(paths["prepared"] / "train.parquet").names)
     encoder = TextEncoder(base, params.tokenize, pairs=len(texts) == 2)
-    check_max_length(params.tokenize, base, encoder.tokenizer)
+    check_limits(params.tokenize, base, encoder.tokenizer)
     labels = json.loads((paths["prepared"] / "labels.json").read_text(encoding="utf-8"))
     with whole_output(paths["tokenized"]) as folder:
         folder.mkdir()
@@ -61,21 +61,6 @@ def check_known(split: str, unknown: float, base: str) -> None:
         raise UserError(f"model.base: {found}: choose one that reads the language of the texts")
     if unknown > WORTH_A_WORD:
         print(f"WARNING: {found}: a base model of their language may read them better")
-
-
-def check_max_length(params: TokenizeParams, base: Path, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Raise UserError when the base model takes fewer tokens, or can't be described without running its own code."""
-    try:
-        config = AutoConfig.from_pretrained(base, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"model.base: {base} can't be loaded: {' '.join(str(error).split())}") from error
-    text = getattr(config, "text_config", config)  # of a model that also sees images
-    positions = getattr(text, "max_position_embeddings", None) or 0  # XLNet's are -1: any number
-    limit = min(positions if positions > 0 else params.max_length, tokenizer.model_max_length)
-    if params.max_length > limit:
-        raise UserError(
-            f"tokenize.max_length: the base model takes at most {limit} tokens; however: {params.max_length}"
-        )
 
 
 def tokenize_split(

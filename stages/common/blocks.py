@@ -93,7 +93,7 @@ def outermost_lists(model: Module) -> Iterator[tuple[str, list[str]]]:
 def multiplies(module: Module) -> bool:
     """Tell whether a module multiplies states by a matrix and gives nothing else: a router, for one, gives more."""
     if isinstance(module, torch.nn.Conv1d):
-        return module.kernel_size == (1,)
+        return module.kernel_size == (1,) and module.groups == 1  # in groups, PEFT can't merge an adapter into it
     if not isinstance(module, PRODUCTS):
         return False
     if not type(module).__module__.startswith("transformers.models"):

@@ -1,5 +1,7 @@
 """Leave out what no head reads: all but the first position of an encoder's last block."""
 
+from typing import Any
+
 import torch
 from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
@@ -26,7 +28,7 @@ def skip_unread_positions(model: PreTrainedModel) -> bool:
     In BERT and its relatives the head reads the first token. The other positions serve the last block as keys and
     values; their queries, their attention and their feed-forward, five sixths of the block's products, go unread.
     Logits stay the same, which is checked on a probe here; where they would differ, nothing is changed, and that is
-    said.
+    said, unless the head reads other positions, too.
 
     Returns:
         Whether the model was changed.
@@ -36,6 +38,8 @@ def skip_unread_positions(model: PreTrainedModel) -> bool:
     narrowed = [modules[name] for name in FIRST_POSITION_SUFFICES if name in modules]
     batch = probe_batch(model)
     expected = probe_logits(model, batch)
+    if not reads_first_alone(model, block, batch, expected):
+        return False
     hooks = [module.register_forward_pre_hook(first_position) for module in narrowed]
     hooks += [hook for name in QUERIES if name in modules for hook in ask_once(modules[name])]
     undo = replace_attention(block, "first_query")
@@ -46,6 +50,23 @@ def skip_unread_positions(model: PreTrainedModel) -> bool:
         undo()
         note(f"the last block works out every position, not the first alone: {different}")
     return not different
+
+
+def reads_first_alone(
+    model: PreTrainedModel, block: torch.nn.Module, batch: dict[str, torch.Tensor], expected: torch.Tensor
+) -> bool:
+    """Tell whether the logits stay the same when the block gives zeros for all positions but the first."""
+
+    def keep_first(_module: torch.nn.Module, _inputs: tuple, output: Any) -> Any:
+        states = output[0] if isinstance(output, tuple) else output
+        first = torch.zeros_like(states).index_copy_(1, states.new_zeros(1, dtype=torch.int64), states[:, :1])
+        return (first, *output[1:]) if isinstance(output, tuple) else first
+
+    hook = block.register_forward_hook(keep_first)
+    try:
+        return not why_not(model, batch, expected)
+    finally:
+        hook.remove()
 
 
 def first_position(_: torch.nn.Module, states: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:

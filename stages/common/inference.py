@@ -13,6 +13,7 @@ from transformers import (
 
 from predict.tokens import Window, pad
 from predict.windows import pool
+from stages.common.probe import text_config
 from stages.common.splits import row_windows
 
 PARITY_ROWS = 64
@@ -66,7 +67,7 @@ def predict_logits(
             texts = row_windows(split[rows])
             parts = [
                 model(**{name: tensor.to(device) for name, tensor in batch.items()}).logits.float().cpu().numpy()
-                for batch in window_batches(texts, batch_size, model.config.pad_token_id)
+                for batch in window_batches(texts, batch_size, text_config(model.config).pad_token_id)
             ]
             output = pool(np.concatenate(parts), np.array([*map(len, texts)]), pooling)
             if logits is None:

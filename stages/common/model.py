@@ -229,8 +229,14 @@ def scale_logits(model: PeftModel, num_labels: int, factor: float) -> None:
 
 
 def save_adapter(model: PeftModel, folder: Path, base: str) -> None:
-    """Save adapter and head as PEFT does, naming the base model as params.yaml does rather than by a local path."""
-    model.peft_config["default"].base_model_name_or_path = base
+    """Save adapter and head as PEFT does, naming the base model as params.yaml does rather than by a local path.
+
+    A model of the Hub is named as PEFT finds it there.
+    """
+    saved = model.peft_config["default"]
+    saved.base_model_name_or_path = base
+    if base.startswith("hub:"):
+        saved.base_model_name_or_path, _, saved.revision = base.removeprefix("hub:").partition("@")
     model.save_pretrained(str(folder), save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
     config_path = folder / "adapter_config.json"

@@ -37,8 +37,7 @@ def main() -> None:
     temperature = json.loads(paths["evaluate.json"].read_text(encoding="utf-8"))["temperature"]
     with whole_output(paths["export"]) as folder:
         save_torch(base, paths["adapter"], labels, temperature, folder, params)
-        segments = "token_type_ids" in validation.column_names
-        graphs = save_onnx(folder, segments) if params.export.onnx else Graphs("export.onnx is false")
+        graphs = save_onnx(folder, validation) if params.export.onnx else Graphs("export.onnx is false")
         if not graphs.problem:
             copy_program(folder / "predict")
         write_card(folder, params, labels, temperature, paths)

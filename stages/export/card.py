@@ -144,15 +144,18 @@ def limit_text(params: TokenizeParams) -> str:
 
 
 def adapter_text(base: str, num_labels: int) -> str:
-    """Say how PEFT loads the adapter: it is given the base model, whose name it can find only on the Hub."""
-    if base.startswith("package:"):
-        package, _, path = base.removeprefix("package:").partition("/")
-        where = f'`importlib.resources.files("{package}") / "{path}"` of the Python package {escape(package)}'
-    else:
-        where = code_span(hub_name(base) or base)
+    """Say how PEFT loads the adapter: it finds the base model by itself unless that is inside a Python package."""
+    if not base.startswith("package:"):
+        where = "" if base.startswith("hub:") else f", where {code_span(base)} leads to the base model"
+        return (
+            f'`AutoPeftModelForSequenceClassification.from_pretrained("FOLDER/adapter", num_labels={num_labels})` of '
+            f"PEFT loads it with the base model{where}."
+        )
+    package, _, path = base.removeprefix("package:").partition("/")
     return (
         "PEFT puts it on the base model: `PeftModel.from_pretrained(AutoModelForSequenceClassification.from_pretrained("
-        f'BASE, num_labels={num_labels}), "FOLDER/adapter")`, where BASE is {where}.'
+        f'BASE, num_labels={num_labels}), "FOLDER/adapter")`, where BASE is '
+        f'`importlib.resources.files("{package}") / "{path}"` of the Python package {escape(package)}.'
     )
 
 

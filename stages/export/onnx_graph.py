@@ -12,8 +12,8 @@ from pathlib import Path
 import onnx
 import onnx_ir
 import torch
+from datasets import Dataset
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from transformers.exporters import OnnxConfig, OnnxExporter
 from transformers.exporters.onnxruntime_fusions import fuse_for_onnxruntime
@@ -21,10 +21,14 @@ from transformers.exporters.onnxruntime_fusions import fuse_for_onnxruntime
 from predict.classifier import MODELS, start_session
 from stages.common.attention import use_products
 from stages.common.first_position import skip_unread_positions
+from stages.common.inference import parity_rows, window_batches
 from stages.common.model import keep_logits
 from stages.common.padding import padding_changes_logits
-from stages.common.probe import LENGTHS, note, probe_batch, probe_logits, reason, why_different
+from stages.common.probe import LENGTHS, note, probe_batch, probe_logits, reason, text_config, why_different
+from stages.common.splits import row_windows
+from stages.export.int8 import save_int8
 
+BATCH_ROWS = 8  # texts of near-equal length whose activations share a scale in int8
 PROTOBUF_LIMIT = 2_000_000_000  # bytes that one ONNX file can hold, less some room; weights beyond go beside it
 
 
@@ -36,15 +40,13 @@ class Graphs:
     equal_lengths: bool = False  # in batches of one length, without padding, on which the logits depend
 
 
-def save_onnx(folder: Path, segments: bool = False) -> Graphs:
-    """Write onnx/model.onnx, float32 and fused for CPUs, and onnx/model_int8.onnx: weights int8, activations quantized
-    as they come.
+def save_onnx(folder: Path, validation: Dataset) -> Graphs:
+    """Write onnx/model.onnx, float32 and fused for CPUs, and onnx/model_int8.onnx, which holds on validation texts.
 
-    Batch and length are free; with `segments`, token_type_ids are an input. Weights have 7 bits of the 8:
-    processors without VNNI add products of 8 bits up in 16, which overflow. Where ONNX Runtime does not give
+    Batch and length are free; token_type_ids are an input where the texts have them. Where ONNX Runtime does not give
     PyTorch's logits on a probe, the fused graph gives way to the plain one, and that to none, which is said.
     """
-    fp32 = folder / MODELS["fp32"]
+    fp32, segments = folder / MODELS["fp32"], "token_type_ids" in validation.column_names
     fp32.parent.mkdir()
     model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True).eval()
     external = sum(weight.nbytes for weight in model.parameters()) > PROTOBUF_LIMIT
@@ -60,8 +62,9 @@ def save_onnx(folder: Path, segments: bool = False) -> Graphs:
             save_graph(program, fp32, external)  # not fused yet: in int8, packed products take no bias
             problem = why_wrong(fp32, model, segments, equal_lengths)
             if not problem:
-                quantize(fp32, folder / MODELS["int8"], external)
-                start_session(folder / MODELS["int8"], None)
+                texts = row_windows(parity_rows(validation)[:])
+                size, pad = 1 if equal_lengths else BATCH_ROWS, text_config(model.config).pad_token_id
+                save_int8(fp32, folder / MODELS["int8"], external, [*window_batches(texts, size, pad)])
     except Exception as error:  # of PyTorch, onnxscript or ONNX Runtime, for what an architecture does
         problem = reason(error)
     if problem:
@@ -89,18 +92,6 @@ def fuse(
             note(f"the ONNX graph in float32 stays unfused, and slower: {problem}")
             for path in plain:
                 shutil.copy(path, fp32.parent)
-
-
-def quantize(fp32: Path, int8: Path, external: bool) -> None:
-    quantize_dynamic(
-        fp32,
-        int8,
-        weight_type=QuantType.QInt8,
-        per_channel=True,
-        reduce_range=True,
-        use_external_data_format=external,
-        extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
-    )
 
 
 def why_wrong(path: Path, model: PreTrainedModel, segments: bool, equal_lengths: bool) -> str | None:

@@ -110,8 +110,8 @@ def find_query_and_value(names: list[str]) -> list[str]:
     names that say so."""
     last = {name: name.rpartition(".")[2] for name in names}
     for family in QUERY_AND_VALUE:
-        if set(last.values()).issuperset(family):
-            return [name for name in names if last[name] in family]
+        if set(last.values()).issuperset(family):  # and of Longformer the query_global
+            return [name for name in names if last[name] in family or last[name].rpartition("_")[0] in family]
     return [name for name in names if any(QUERY_OR_VALUE.fullmatch(word) for word in last[name].split("_"))]
 
 

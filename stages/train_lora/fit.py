@@ -130,9 +130,9 @@ def store_prefix(
     plain, no_seconds = [split.with_format("numpy") for split in splits], [0.0 for _ in splits]
     if not lowest:
         return plain, no_seconds
-    blocks = find_blocks(model)
     rows, seconds = [], []
     with torch.autocast(model.device.type, torch.bfloat16, enabled=use_bfloat16(params.dtype)):
+        blocks = find_blocks(model)  # which may run the model: its weights are in bfloat16 by now
         for split in splits:
             started = time.perf_counter()
             stored = prefix.with_prefix(model.eval(), blocks, lowest, split, digest, limit)

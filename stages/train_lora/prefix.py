@@ -36,7 +36,6 @@ from stages.train_lora.digests import rows_digest
 BUILD_ROWS = 16  # texts in a batch while a prefix is built
 BYTES_PER_STATE, BYTES_PER_ID = 2, 4  # float16, int32
 BYTES_PER_ROW = 32  # its two lengths, its label, and where its lists begin
-HALF = 2e-2  # how far, relative and absolute, numbers kept in float16 may move the probe's logits
 CHUNK_BYTES = 16_000_000  # written at once: a reader needs memory for each piece, so the pieces are large
 REMAP = 10  # reads of a batch
 RESERVED = "reserved"  # a file of the size that an entry will have
@@ -76,8 +75,10 @@ def why_not_on_prefix(model: PreTrainedModel, blocks: Blocks, cut: int) -> str |
             states = states_before(model, blocks[cut], batch)
             if states.shape[:2] != batch["input_ids"].shape:
                 return f"its states are {tuple(states.shape)}, not texts x tokens x width"
+            if not torch.isfinite(states.half()).all():
+                return "its states are too large for half precision"
             with replayed_prefix(model, blocks, cut):
-                return why_not(model, {**batch, "prefix": states.to(expected)}, expected, HALF)
+                return why_not(model, {**batch, "prefix": states.to(expected)}, expected)
     except Exception as error:  # whatever an architecture's own code raises
         return reason(error)
 
@@ -197,7 +198,7 @@ def build(model: PreTrainedModel, blocks: Blocks, cut: int, split: Dataset, path
             rows = split[start : start + BUILD_ROWS]
             texts = row_windows(rows)
             batches = window_batches(texts, BUILD_ROWS, model.config.pad_token_id, multiple)
-            states = (padded for batch in batches for padded in states_before(model, blocks[cut], batch))
+            states = (padded.half() for batch in batches for padded in states_before(model, blocks[cut], batch))
             prefix = [
                 np.concatenate([next(states)[: len(window.ids)].flatten().numpy() for window in windows])
                 for windows in texts
@@ -215,7 +216,7 @@ class _Reached(Exception):
 
 
 def states_before(model: PreTrainedModel, block: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Return the hidden states that enter `block`, float16 (batch, length, width) on the CPU."""
+    """Return the hidden states that enter `block`, (batch, length, width) on the CPU."""
 
     def reached(_: torch.nn.Module, args: tuple, kwargs: dict) -> None:
         raise _Reached(first_argument(args, kwargs))
@@ -226,7 +227,7 @@ def states_before(model: PreTrainedModel, block: torch.nn.Module, batch: dict[st
         with torch.inference_mode():
             model(**{name: tensor.to(device) for name, tensor in batch.items()})
     except _Reached as reached_block:
-        return reached_block.args[0].to(torch.float16).cpu()
+        return reached_block.args[0].cpu()
     finally:
         hook.remove()
     raise AssertionError("a block of the model did not run")
@@ -261,8 +262,7 @@ class _Replayed(torch.nn.Module):
 def replayed_prefix(model: PreTrainedModel, blocks: Blocks, cut: int) -> Iterator[None]:
     """Let `model` take `prefix`, float (batch, length, width), beside its usual inputs, and start at block `cut`.
 
-    Embeddings, masks and positions are still made from the usual inputs: they cost next to nothing, and so the
-    method holds for every architecture that keeps its blocks in one list.
+    Embeddings, masks and positions are still made from the usual inputs: they cost next to nothing.
     """
     frozen = [blocks[place] for place in range(cut)]
     rest = beside_states(model, frozen[0])

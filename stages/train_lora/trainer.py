@@ -58,6 +58,7 @@ def training_arguments(params: TrainParams, steps_per_epoch: int, checkpoints: P
         max_grad_norm=params.max_grad_norm,
         optim="adamw_torch_fused",
         bf16=use_bfloat16(params.dtype),
+        label_names=["labels"],  # which the Trainer does not find in every class
         eval_strategy="steps",
         eval_steps=max(1, steps_per_epoch // params.evaluations_per_epoch),
         save_strategy="best",

@@ -8,9 +8,11 @@ from tiny import PARAMS, save_base_model, save_tokenizer
 
 from predict.tokens import truncate
 from stages.common.errors import UserError
+from stages.common.limits import check_limits
 from stages.common.params import load_params
 from stages.common.tokenizer import TextEncoder, load_tokenizer, special_tokens
-from stages.tokenize import check_max_length
+
+SHORT = load_params(PARAMS).tokenize.model_copy(update={"max_length": 127})
 
 
 @pytest.mark.parametrize(
@@ -64,5 +66,26 @@ def test_a_base_with_code_of_its_own_is_refused_and_its_code_not_run(tmp_path: P
     config |= {"model_type": "own", "auto_map": {"AutoConfig": "configuration_own.OwnConfig"}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match=r"model\.base: "):
-        check_max_length(load_params(PARAMS).tokenize, tmp_path, load_tokenizer(tmp_path))
+        check_limits(SHORT, tmp_path, load_tokenizer(tmp_path))
     assert not ran.exists()
+
+
+def test_positions_that_begin_after_the_padding_are_not_counted(tmp_path: Path) -> None:
+    save_base_model(tmp_path, "roberta")
+    tokenizer = load_tokenizer(tmp_path)
+    check_limits(SHORT, tmp_path, tokenizer)  # of 128 positions, one is padding's
+    longer = SHORT.model_copy(update={"max_length": 128})
+    with pytest.raises(UserError, match=r"tokenize\.max_length: the base model takes at most 127 tokens; however: 128"):
+        check_limits(longer, tmp_path, tokenizer)
+    save_base_model(tmp_path, "bert")
+    check_limits(longer, tmp_path, tokenizer)
+
+
+def test_the_tokenizer_of_a_larger_model_is_refused(tmp_path: Path) -> None:
+    save_base_model(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text()) | {"vocab_size": 1000}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(
+        UserError, match=r"has token ids up to 2025, and the model knows those below 1000: put the model"
+    ):
+        check_limits(SHORT, tmp_path, load_tokenizer(tmp_path))

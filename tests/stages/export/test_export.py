@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,18 +10,22 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
+import torch
 from exported import write_sealed
 from onnx import numpy_helper
+from peft import AutoPeftModelForSequenceClassification
 from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
 from tiny import Clone
-from transformers import pipeline
+from transformers import AutoModelForSequenceClassification, pipeline
 
 from predict.classifier import MODELS, Classifier, start_session
 from predict.manifest import file_sha256
 from stages.common.errors import UserError
+from stages.common.inference import window_batches
 from stages.common.params import load_params
-from stages.common.splits import read_split
+from stages.common.splits import read_split, row_windows
+from stages.export.int8 import MAX_SHIFT, probabilities
 from stages.export.onnx_graph import save_onnx
 from stages.export.parity import check_parity, compare_decisions
 
@@ -125,7 +130,18 @@ def test_all_forms_give_the_same_calibrated_probabilities(reproduced: Clone) -> 
     np.testing.assert_allclose(Classifier(exported, "int8").probabilities(texts), from_pipeline, atol=5e-2)
 
 
-def test_weights_too_large_for_one_file_stand_beside_it(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_peft_alone_loads_the_adapter(reproduced: Clone) -> None:
+    exported = reproduced.folder / "models/export"
+    ids = torch.tensor([[2, 5, 6, 3]])
+    expected = AutoModelForSequenceClassification.from_pretrained(exported)(ids).logits
+    torch.testing.assert_close(
+        AutoPeftModelForSequenceClassification.from_pretrained(exported / "adapter")(ids).logits, expected
+    )
+
+
+def test_weights_too_large_for_one_file_stand_beside_it(
+    reproduced: Clone, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     batch = {"input_ids": np.array([[2, 5, 6, 3]]), "attention_mask": np.ones((1, 4), dtype=np.int64)}
 
     def logits() -> list[np.ndarray]:
@@ -134,9 +150,30 @@ def test_weights_too_large_for_one_file_stand_beside_it(exported: Path, monkeypa
     in_one = logits()
     shutil.rmtree(exported / "onnx")
     monkeypatch.setattr("stages.export.onnx_graph.PROTOBUF_LIMIT", 0)
-    save_onnx(exported)
+    save_onnx(exported, read_split(reproduced.folder / "data/tokenized", "validation"))
     assert all((exported / f"{name}.data").is_file() for name in MODELS.values())
     np.testing.assert_allclose(logits(), in_one, atol=1e-6)
+
+
+def test_layers_whose_activations_int8_loses_stay_in_float32(
+    reproduced: Clone, exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One channel of the values a thousand times as large, and taken back behind: the same model, but not in int8."""
+    weights = load_file(exported / "model.safetensors")
+    for block in range(3):
+        attention = f"bert.encoder.layer.{block}.attention"
+        weights[f"{attention}.self.value.weight"][0] *= 1000
+        weights[f"{attention}.self.value.bias"][0] *= 1000
+        weights[f"{attention}.output.dense.weight"][:, 0] /= 1000
+    save_file(weights, exported / "model.safetensors", metadata={"format": "pt"})
+    shutil.rmtree(exported / "onnx")
+    validation = read_split(reproduced.folder / "data/tokenized", "validation")
+    save_onnx(exported, validation)
+    assert re.search(r"int8: \d+ of 1\d layers stay in float32", capsys.readouterr().err)
+    batches = [*window_batches(row_windows(validation[:]), 8, pad_token_id=0)]
+    exact, mended = (probabilities(exported / MODELS[name], batches) for name in ("fp32", "int8"))
+    assert np.abs(mended - exact).max(axis=1).mean() <= MAX_SHIFT
+    assert (exported / MODELS["int8"]).stat().st_size < 0.9 * (exported / MODELS["fp32"]).stat().st_size
 
 
 def test_the_manifest_names_every_file(reproduced: Clone) -> None:
