@@ -21,6 +21,7 @@ from typing import Any
 from stages.common.errors import MissingInput, UserError
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 REPOSITORY = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
 MODEL_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]  # no pickle, no code
 DATASET_FILES = ["*.csv", "*.tsv", "*.json", "*.jsonl", "*.parquet", "README.md"]
@@ -68,9 +69,9 @@ def resolve_data(references: str | list[str], key: str) -> list[Path]:
 
 
 def _resolve_one(reference: str, key: str, kind: str, hub_files: list[str]) -> Path:
+    _check_path(reference, key)
     if reference.startswith("hub:"):
         return _from_hub(reference, key, kind, hub_files)
-    _check_path(reference, key)
     path = _from_package(reference, key) if reference.startswith("package:") else Path(reference)
     if not path.exists():
         raise MissingInput(f"{key}: {reference} is not there (looked for {path})")
@@ -79,7 +80,7 @@ def _resolve_one(reference: str, key: str, kind: str, hub_files: list[str]) -> P
 
 def _check_path(reference: str, key: str) -> None:
     """Refuse what the file system can't look for."""
-    if not reference.isprintable():
+    if CONTROL.search(reference):
         raise UserError(f"{key}: {reference[:80]!r} can't be a path: it has a control character in it")
     try:
         Path(reference).exists()
