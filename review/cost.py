@@ -5,10 +5,14 @@ import statistics
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from review.errors import CannotJudge, Unavailable
-from review.exported import load_classifier
+from review.exported import judge_rows, load_classifier
 from review.revisions import Revision
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRAINING_LOG = "train-lora.json"
 ROUNDS = 5
@@ -54,21 +58,21 @@ def read_log(folder: Path) -> dict[str, float]:
         ) from error
 
 
-def measure_speed(cost: Cost, base: Revision, head: Revision, texts: list[str], folder: Path) -> Cost:
-    """Add texts per second of both exported models on the same texts, taken in turns: medians over ROUNDS.
+def measure_speed(cost: Cost, base: Revision, head: Revision, rows: "pd.DataFrame", folder: Path) -> Cost:
+    """Add texts per second of both exported models on the same rows, taken in turns: medians over ROUNDS.
 
     Raises:
         Unavailable: when the exported model of one can't be had or run.
     """
-    if not texts:
+    if rows.empty:
         raise Unavailable("there are no texts to measure speed on")
     models = [load_classifier(revision, folder) for revision in (base, head)]
     seconds: list[list[float]] = [[], []]
     for turn in range(ROUNDS + 1):
         for model, taken in zip(models, seconds, strict=True):
             started = time.perf_counter()
-            model.probabilities(texts)
+            judge_rows(model, rows)
             taken += [time.perf_counter() - started] if turn else []  # the first turn warms up
-    rates = [len(texts) / statistics.median(taken) for taken in seconds]
+    rates = [len(rows) / statistics.median(taken) for taken in seconds]
     kept = statistics.median(old / new for old, new in zip(*seconds, strict=True))
     return Cost({**cost.figures, "prediction, texts/s": (rates[0], rates[1])}, kept, cost.notes)

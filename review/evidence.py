@@ -27,6 +27,7 @@ from scoring.paired_slices import SliceDifference, slice_differences
 from scoring.power import rows_needed, smallest_detectable
 from scoring.reported import differences_of_intervals
 from scoring.slices import column_slices, large_enough, quartiles, values
+from stages.common.text_columns import text_columns
 
 FEWEST_ROWS = 100  # that both judged, to compare by
 MOST_NEW_ROWS = 2000  # that the base's exported model is asked about
@@ -232,7 +233,8 @@ def flipped_rows(pairs: Pairs) -> tuple[Flips, pd.DataFrame, pd.DataFrame]:
         places = np.flatnonzero(inside)
         places = places[np.argsort(-confidence[places], kind="stable")][:SHOWN_FLIPS]
         columns = {"label": labels[truth[places]], "base": labels[base[places]], "head": labels[head[places]]}
-        texts = pairs.head.rows["text"].iloc[places].to_numpy()
+        rows = pairs.head.rows.iloc[places]
+        texts = [" | ".join(row) for row in rows[text_columns(rows)].itertuples(index=False)]
         return pd.DataFrame({**columns, "confidence": confidence[places], "text": texts})
 
     lost, won = (base == truth) & (head != truth), (base != truth) & (head == truth)

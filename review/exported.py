@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING
 
 from review.errors import Unavailable
 from review.revisions import Revision
+from stages.common.text_columns import text_columns
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
     from predict.classifier import Classifier
 
 
@@ -32,3 +36,15 @@ def load_classifier(revision: Revision, folder: Path) -> "Classifier":
         return Classifier(place, precision)
     except (PredictError, OSError, ValueError) as error:
         raise Unavailable(f"the exported model of {revision} can't be run: {error}") from error
+
+
+def judge_rows(model: "Classifier", rows: "pd.DataFrame") -> "np.ndarray":
+    """Return the probability of each class for each row, float32 (n, classes).
+
+    Raises:
+        Unavailable: when the model is for pairs of texts and the rows have single ones, or the other way round.
+    """
+    texts = [rows[name].tolist() for name in text_columns(rows)]
+    if model.pairs != (len(texts) == 2):
+        raise Unavailable("one of the exported models takes pairs of texts, the other single ones")
+    return model.probabilities(*texts)

@@ -66,8 +66,9 @@ def speed(review: Review, folder: Path) -> Cost:
     from review.predictions import read_predictions
 
     try:
-        texts = read_predictions(review.head, folder).rows["text"].tolist()
-        return measure_speed(review.cost, review.base, review.head, texts[:: -(-len(texts) // SPEED_TEXTS)], folder)
+        rows = read_predictions(review.head, folder).rows
+        some = rows.iloc[:: -(-len(rows) // SPEED_TEXTS)]
+        return measure_speed(review.cost, review.base, review.head, some, folder)
     except Unavailable as error:
         raise CannotJudge(f"speed can't be measured: {error}") from error
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from review.errors import Unavailable
+from review.exported import judge_rows
 from review.revisions import Revision
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def with_new_rows(pairs: Pairs, head: Predictions, new: np.ndarray, model: "Clas
     if set(model.labels) != set(head.labels):
         raise Unavailable(f"the base's exported model knows other labels: {', '.join(model.labels)}")
     added = head.at(new)
-    answers = model.probabilities(added.rows["text"].tolist()).astype(float)
+    answers = judge_rows(model, added.rows).astype(float)
     judged = answers[:, [model.labels.index(label) for label in head.labels]]
     judged /= judged.sum(axis=1, keepdims=True)
     rows = pd.concat([pairs.head.rows, added.rows], ignore_index=True)

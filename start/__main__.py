@@ -71,7 +71,7 @@ def describe(
     print("dropped: " + (", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count) or "none"))
     describe_classes(rows, labels)
     sample = store.read(rows["place"].sample(min(SAMPLE_TEXTS, len(rows)), random_state=0).to_numpy())
-    unknown = describe_lengths(sample["text"].tolist(), params)
+    unknown = describe_lengths(sample, params)
     describe_splits(splits)
     minutes = estimate_minutes(sample, splits, params, labels)
     print(f"training: at most about {minutes} minutes on this machine, by steps just measured")

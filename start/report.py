@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 
 from stages.common.params import Params
 from stages.common.references import resolve_model
-from stages.common.tokenizer import load_tokenizer
+from stages.common.text_columns import text_columns
+from stages.common.tokenizer import TextEncoder
 from stages.prepare_data.bad_rows import shown
 
 CLASSES_SHOWN = 15
@@ -35,23 +36,25 @@ def describe_classes(rows: pd.DataFrame, labels: list[str]) -> None:
         print("the classes differ much in size: consider train.class_weights: balanced")
 
 
-def describe_lengths(sample: list[str], params: Params) -> float:
+def describe_lengths(sample: pd.DataFrame, params: Params) -> float:
     """Say how long texts are in tokens, how many are cut, and how much the base model knows; return what it doesn't."""
-    tokenizer = load_tokenizer(resolve_model(params.model.base, "model.base"))
-    encoded = tokenizer(sample, verbose=False)["input_ids"]
-    lengths = np.array([len(ids) for ids in encoded])
-    cut = float((lengths > params.tokenize.max_length).mean())
+    texts = [sample[name].tolist() for name in text_columns(sample)]
+    encoder = TextEncoder(resolve_model(params.model.base, "model.base"), params.tokenize, pairs=len(texts) == 2)
+    windows, counts = encoder.encode(*texts)
+    lengths = np.array(counts["num_tokens"])
+    cut = float((np.array(counts["num_kept"]) < lengths).mean())
     middle, long = np.percentile(lengths, [50, 95])
+    bound = "max_windows" if params.tokenize.long_texts == "windows" else "max_length"
     print(
-        f"lengths: half of the texts have up to {middle:.0f} tokens, 95 % up to {long:.0f}; tokenize.max_length "
-        f"({params.tokenize.max_length}) cuts {cut:.0%} of them"
+        f"lengths: half of the texts have up to {middle:.0f} tokens, 95 % up to {long:.0f}; tokenize.{bound} "
+        f"({getattr(params.tokenize, bound)}) cuts {cut:.0%} of them"
     )
-    if cut > MUCH_CUT and params.tokenize.long_texts == "truncate":
+    if cut > MUCH_CUT and bound == "max_length":
         print("what is cut is not read: if it may decide, set tokenize.long_texts to windows, which reads all of it")
-    bare = tokenizer(sample, add_special_tokens=False, verbose=False)["input_ids"]
-    ids = [token for row in bare for token in row]
-    unknown = ids.count(tokenizer.unk_token_id) / max(1, len(ids))
-    script = main_script(sample[:200])
+    ids = [token for row in windows for window in row for token in window.ids]
+    special = encoder.layout.num_special * sum(map(len, windows))
+    unknown = ids.count(encoder.tokenizer.unk_token_id) / max(1, len(ids) - special)
+    script = main_script(texts[0][:200])
     print(f"script: {script}; {unknown:.0%} of the tokens are unknown to {params.model.base}")
     if unknown > MUCH_UNKNOWN:
         print(f"WARNING: this base model does not know the language: set model.base to one that reads {script}")

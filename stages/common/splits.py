@@ -1,6 +1,6 @@
 """Read what prepare-data and tokenize leave: for each split a parquet file, and an Arrow file that is memory-mapped."""
 
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ def token_features(labels: list[str], segments: bool = False, windows: bool = Fa
 def token_columns(texts: list[list[Window]]) -> dict[str, list]:
     """Return the columns of a tokenized split that say what the model reads of its texts."""
     columns: dict[str, list] = {
-        "input_ids": [[token for window in text for token in window.ids] for text in texts],
+        "input_ids": [list(chain.from_iterable(window.ids for window in text)) for text in texts],
         "windows": [[len(window.ids) for window in text] for text in texts],
     }
     if texts[0][0].segments is not None:

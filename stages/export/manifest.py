@@ -7,8 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 import predict
 from predict.classifier import MODELS
 from predict.manifest import DIGEST, FORMAT, digest_of, file_sha256
@@ -16,7 +14,6 @@ from predict.scores import as_label
 from stages.common.decisive import decisive
 from stages.common.params import Params
 from stages.common.splits import SPLITS, split_path
-from stages.common.text_columns import text_columns
 from stages.common.tokenizer import TextEncoder
 from stages.export.onnx_graph import Graphs
 
@@ -46,8 +43,7 @@ def write_manifest(
     Args:
         precision: what predict uses unless it is told otherwise.
     """
-    pairs = len(text_columns(pq.read_schema(paths["prepared"] / "test.parquet").names)) == 2
-    layout = TextEncoder(base, params.tokenize, pairs).layout
+    layout = TextEncoder(base, params.tokenize, pairs=params.data.text_pair_column is not None).layout
     sections = {name: decisive(getattr(params, name)) for name in ("data", "model", "tokenize", "lora", "train")}
     manifest: dict[str, Any] = {
         "format": FORMAT,

@@ -19,9 +19,10 @@ from predict.classifier import Classifier
 from predict.tokens import fair_rooms
 from stages.common.errors import UserError
 from stages.common.params import load_params
-from stages.common.tokenizer import load_tokenizer, pair_tokens
+from stages.common.tokenizer import TextEncoder, load_tokenizer, pair_tokens
 from stages.evaluate.baseline import linear_baseline
 from stages.evaluate.inputs import read_rows
+from stages.export.merged import part_texts, parts_as_trained
 from stages.prepare_data.columns import GIVEN, TIME
 from stages.prepare_data.duplicates import drop_unusable
 from stages.prepare_data.texts import row_id
@@ -120,6 +121,14 @@ def test_a_missing_second_text_is_said(
     assert errors.startswith(line)
 
 
+def test_start_is_told_the_second_texts(tmp_path: Path, base_model: Path) -> None:
+    clone = make_clone(tmp_path / "clone", base_model)
+    labelled_pairs(280).to_csv(clone.folder / "data/raw/pairs.csv", index=False)
+    said = clone.run("python", "-m", "start", "data/raw/pairs.csv", "--text-pair-column", "answer")
+    assert {"  text_column: question", "  text_pair_column: answer"} <= set(said.splitlines())
+    assert "half of the texts have up to 28 tokens" in said, "of both, with the special ones"
+
+
 @given(st.integers(0, 50), st.integers(0, 50), st.integers(2, 40))
 def test_a_pair_is_cut_fairly(first: int, second: int, room: int) -> None:
     """None loses a token while the other has more left, and no room is wasted."""
@@ -141,6 +150,17 @@ def test_tokens_stand_where_the_tokenizer_puts_them_or_a_separator_parts_the_tex
     decoder.sep_token = None
     with pytest.raises(UserError, match="neither a separator nor an end token"):
         pair_tokens(decoder)
+
+
+def test_the_exported_tokenizer_of_a_decoder_parts_texts_as_training_did(tmp_path: Path) -> None:
+    base = save_base_model(tmp_path / "base", "qwen2")
+    encoder = TextEncoder(base, load_params(PARAMS).tokenize, pairs=True)
+    assert not parts_as_trained(encoder.tokenizer, encoder)
+    part_texts(encoder.tokenizer, encoder.layout)
+    encoder.tokenizer.save_pretrained(base)
+    exported = load_tokenizer(base)
+    assert parts_as_trained(exported, encoder)
+    assert exported("good film")["input_ids"] == encoder.tokenizer("good film", add_special_tokens=False)["input_ids"]
 
 
 def test_copies_are_copies_in_both_texts(tmp_path: Path) -> None:
