@@ -1,5 +1,6 @@
 """Every architecture: what is trained, what is stored, and that every short cut gives the same model."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from datasets import Dataset
 from peft import PeftConfig, PeftModel
 from tiny import PARAMS, save_base_model
+from transformers import AutoModel, AutoModelForMaskedLM
 
 from stages.common import attention
 from stages.common.blocks import find_blocks
@@ -272,6 +274,22 @@ def test_a_base_without_encoder_weights_is_refused(bases: dict[str, Path], tmp_p
     save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(UserError, match=r"has no weights for 16 parts of its encoder"):
         load_base(tmp_path, LABELS)
+
+
+@pytest.mark.parametrize("kind", ["shards", "language model"])
+def test_a_base_in_other_files_is_the_same_base(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    """In several files, or with a head of its own whose weights are those of the embeddings."""
+    shutil.copytree(bases["bert"], tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.safetensors"))
+    if kind == "shards":
+        AutoModel.from_pretrained(bases["bert"]).save_pretrained(tmp_path, max_shard_size="100KB")
+        assert len([*tmp_path.glob("*.safetensors")]) > 1
+    else:
+        AutoModelForMaskedLM.from_pretrained(bases["bert"]).save_pretrained(tmp_path)
+    base, head = load_base(tmp_path, LABELS)
+    expected, _ = load_base(bases["bert"], LABELS)
+    assert head == NEW_MODULES["bert"]
+    torch.testing.assert_close(base.bert.encoder.state_dict(), expected.bert.encoder.state_dict(), rtol=0, atol=0)
+    torch.testing.assert_close(base.get_input_embeddings().weight, expected.get_input_embeddings().weight)
 
 
 def test_weights_that_are_a_pickle_are_not_read(bases: dict[str, Path], tmp_path: Path) -> None:
