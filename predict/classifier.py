@@ -9,6 +9,7 @@ classifier.probabilities(["This movie was fantastic!"])
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -34,6 +35,9 @@ class Classifier:
         labels: the names of the classes, in the order of the probabilities.
         label_values: the label of each value that stood for one in the data that it was trained on.
         pairs: whether it takes pairs of texts.
+        thresholds: of a model that gives any number of labels, the probability from which on it gives each, float
+            (labels,); None where it gives one.
+        label_separator: what stood between the labels of a row in that data, None where they were lists.
         precision: the one asked for, or else the one that the export found to be safe.
         identity: SHA-256 of the folder's manifest, which names every file by its own.
 
@@ -47,6 +51,8 @@ class Classifier:
         self.identity: str = manifest[DIGEST]
         self.labels: list[str] = manifest["labels"]
         self._layout = Layout(**manifest["tokenize"])
+        self.thresholds = as_thresholds(manifest)
+        self.label_separator: str | None = manifest.get("label_separator")
         self.precision: str = precision or manifest["default_precision"]
         model = MODELS[self.precision]
         check_files(folder, ["tokenizer.json", model], manifest)
@@ -71,7 +77,11 @@ class Classifier:
         encoded = self.encode(*texts)
         if [] in encoded:
             raise ValueError(f"text {encoded.index([]) + 1} of {len(encoded)} is empty")
-        return softmax(self.logits(encoded))
+        return self.probabilities_of(self.logits(encoded))
+
+    def probabilities_of(self, logits: np.ndarray) -> np.ndarray:
+        """Return the probability of each class, float32 (n, classes), of calibrated logits."""
+        return softmax(logits) if self.thresholds is None else 1 / (1 + np.exp(-logits))
 
     def encode(self, *texts: list[str]) -> list[list[Window]]:
         """Return the windows of each row; none for one with a text that holds no token."""
@@ -122,6 +132,15 @@ class Classifier:
                 f"ONNX Runtime failed on a batch of {batch['input_ids'].shape}: {one_line(error)}"
             ) from error
 
+    def answers(self, probabilities: np.ndarray, k: int | None = None) -> list[list[tuple[str, float]]]:
+        """Return the labels that each row is given, the likeliest first, with their probabilities: one, or all that
+        reach their threshold; or else the `k` likeliest."""
+        if k or self.thresholds is None:
+            return self.likeliest(probabilities, k or 1)
+        least = dict(zip(self.labels, self.thresholds.tolist(), strict=True))
+        ranked = self.likeliest(probabilities, len(self.labels))
+        return [[(label, value) for label, value in row if value >= least[label]] for row in ranked]
+
     def likeliest(self, probabilities: np.ndarray, k: int = 1) -> list[list[tuple[str, float]]]:
         """Return the k likeliest labels of each row, the likeliest first, with their probabilities."""
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
@@ -129,6 +148,11 @@ class Classifier:
             [(self.labels[number], float(row[number])) for number in numbers]
             for row, numbers in zip(probabilities, order.tolist(), strict=True)
         ]
+
+
+def as_thresholds(manifest: dict[str, Any]) -> np.ndarray | None:
+    thresholds = manifest.get("thresholds")
+    return None if thresholds is None else np.array(thresholds)
 
 
 def load_tokenizer(path: Path) -> Tokenizer:

@@ -7,7 +7,8 @@
     cat reviews.txt | python -m predict --input - > predictions.jsonl
 
 Every input row gives an output row, in the same order, with its columns and predicted_label, predicted_probability and
-error, which says what is wrong with a row that can't be predicted. A run with an --output that was stopped, by
+error, which says what is wrong with a row that can't be predicted. A model that gives any number of labels adds the
+lists predicted_labels and predicted_probabilities instead. A run with an --output that was stopped, by
 whatever, goes on when the same command is given again.
 
 With --label-column the scores are printed, with 95 % intervals, and rows are written where --output says.
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from predict.errors import PredictError
+from predict.manifest import read_manifest
 from predict.readers import FORMATS, open_sources
 from predict.rows import SURROGATE, Columns, Source, one_line
 from predict.writers import DECIMALS
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("int8", "fp32")
 ROWS_FAILED = 3  # exit status
+NO_LABEL = "(no label)"
 
 
 def run() -> int:
@@ -62,7 +65,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--text-column", default="text", metavar="NAME", help="where the text stands (default: text)")
     add("--text-pair-column", metavar="NAME", help="where the second text stands, where the model takes pairs")
     add("--label-column", metavar="NAME", help="where the true label stands: prints the scores of the predictions")
-    add("--top-k", type=positive, default=1, metavar="K", help="give the K likeliest labels (default: 1)")
+    add("--top-k", type=positive, metavar="K", help="give the K likeliest labels")
     formats = sorted(set(FORMATS.values()))
     add("--input-format", choices=formats, help="of all inputs (default: by suffix; txt from standard input)")
     add("--fail-on-error", action="store_true", help=f"exit with {ROWS_FAILED} when any row has an error")
@@ -100,8 +103,8 @@ def load_classifier(chosen: argparse.Namespace) -> "Classifier":
     except ImportError as error:
         needs = "predict needs onnxruntime and tokenizers: pip install onnxruntime tokenizers"
         raise PredictError(f"{needs} ({one_line(error)})") from error
-    classifier = Classifier(chosen.model or default_folder(), chosen.precision, chosen.threads)
-    if chosen.top_k > len(classifier.labels):
+    classifier = Classifier(model_folder(chosen), chosen.precision, chosen.threads)
+    if (chosen.top_k or 1) > len(classifier.labels):
         raise PredictError(
             f"the model has {len(classifier.labels)} labels: --top-k is at most that, not {chosen.top_k}"
         )
@@ -115,8 +118,10 @@ def load_classifier(chosen: argparse.Namespace) -> "Classifier":
     return classifier
 
 
-def default_folder() -> Path:
-    """Return the exported folder that this package was copied into, or else models/export beside the package."""
+def model_folder(chosen: argparse.Namespace) -> Path:
+    """Return the folder asked for, or the one that this package was copied into, or else models/export beside it."""
+    if chosen.model:
+        return chosen.model
     parent = Path(__file__).resolve().parents[1]
     return parent if (parent / "manifest.json").is_file() else parent / "models" / "export"
 
@@ -131,13 +136,14 @@ def predict_texts(chosen: argparse.Namespace) -> int:
         probabilities = classifier.probabilities(*texts)
     except ValueError as error:
         raise PredictError(str(error)) from error
-    names = Columns(top=chosen.top_k).added[:-1]
-    for row, answers in zip(zip(*texts, strict=True), classifier.likeliest(probabilities, chosen.top_k), strict=True):
+    columns = Columns(top=chosen.top_k, several=classifier.thresholds is not None)
+    for row, answers in zip(zip(*texts, strict=True), classifier.answers(probabilities, chosen.top_k), strict=True):
         if chosen.json:
-            values = [value for label, probability in answers for value in (label, round(probability, DECIMALS))]
-            print_json(dict(zip(("text", "text_pair"), row, strict=False)) | dict(zip(names, values, strict=True)))
+            rounded = [(label, round(probability, DECIMALS)) for label, probability in answers]
+            added = dict(zip(columns.added, columns.values(rounded), strict=False))
+            print_json(dict(zip(("text", "text_pair"), row, strict=False)) | added)
         else:
-            print("\t".join(f"{label}\t{probability:.4f}" for label, probability in answers))
+            print("\t".join(f"{label}\t{probability:.4f}" for label, probability in answers) or NO_LABEL)
     return 0
 
 
@@ -148,12 +154,14 @@ def print_json(content: dict[str, Any]) -> None:
 
 def predict_inputs(chosen: argparse.Namespace) -> int:
     """Write the rows of the inputs with their predictions, or print their scores, or both."""
-    columns = Columns(chosen.text_column, chosen.text_pair_column, chosen.label_column, chosen.top_k)
+    manifest = read_manifest(model_folder(chosen))
+    several, separator = manifest.get("thresholds") is not None, manifest.get("label_separator")
+    texts = chosen.text_column, chosen.text_pair_column
+    columns = Columns(*texts, chosen.label_column, chosen.top_k, several, separator)
     sources = open_sources(chosen.input, columns, chosen.input_format)
     output = None if chosen.output in (None, "-") else find_output(chosen.output, sources)
     classifier = load_classifier(chosen)
     from predict.job import Job, predict_files
-    from predict.scores import as_text, score
 
     job = Job(
         sources,
@@ -165,9 +173,9 @@ def predict_inputs(chosen: argparse.Namespace) -> int:
     )
     tally = predict_files(classifier, job)
     if chosen.label_column:
-        scores = score(tally.confusion, classifier.labels)
+        scores = tally.scores()
         counts = {"rows": tally.rows, "errors": tally.bad, "other_labels": tally.other_labels}
-        report = json.dumps({**counts, **scores}) if chosen.json else as_text(tally, scores, classifier.labels)
+        report = json.dumps({**counts, **scores}) if chosen.json else tally.text(scores)
         print(report, file=sys.stderr if chosen.output == "-" else sys.stdout)
     failed = tally.bad if chosen.fail_on_error else tally.rows and tally.bad == tally.rows
     return ROWS_FAILED if failed else 0

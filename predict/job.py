@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from predict.classifier import BATCH_TOKENS, Classifier, softmax
+from predict.classifier import BATCH_TOKENS, Classifier
 from predict.errors import PredictError
 from predict.outputs import Output, PartialFile, StandardOutput, make_writer
 from predict.progress import NAMED_ROWS, Progress
 from predict.readers import CHUNK_BYTES, CHUNK_ROWS, read_chunks
 from predict.rows import Columns, Row, Source
 from predict.scores import Tally
+from predict.set_scores import make_tally
 from predict.writers import DECIMALS
 
 
@@ -37,7 +38,7 @@ class Job:
         return {
             **self.options,
             "inputs": [[str(path.resolve()), state.st_size, state.st_mtime_ns] for path, state in states],
-            "columns": [self.columns.texts, self.columns.label, self.columns.added],
+            "columns": [self.columns.texts, self.columns.label, self.columns.top, self.columns.added],
             "output": [str(self.output), self.spreadsheet],
             "model": classifier.identity,
             "sizes": [CHUNK_ROWS, CHUNK_BYTES, BATCH_TOKENS],
@@ -53,7 +54,7 @@ def predict_files(classifier: Classifier, job: Job) -> Tally:
     """
     writer = make_writer(job.output, job.sources, job.columns, job.spreadsheet)
     output = open_output(job, job.identity(classifier), writer.head)
-    tally = Tally(classifier.labels, classifier.label_values, job.columns.label, output.state)
+    tally = make_tally(classifier, job.columns.label, output.state)
     progress = Progress(job.sources, output.rows)
     try:
         with heeded_interrupt():
@@ -97,8 +98,8 @@ def heeded_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def predict_chunk(classifier: Classifier, rows: list[Row], top: int, progress: Progress) -> None:
-    """Give each row its likeliest labels with their probabilities, or an error."""
+def predict_chunk(classifier: Classifier, rows: list[Row], top: int | None, progress: Progress) -> None:
+    """Give each row its labels with their probabilities, or an error."""
     progress.begin(rows)
     encoded = classifier.encode(*map(list, zip(*(row.texts for row in rows), strict=True)))
     for row, windows in zip(rows, encoded, strict=True):
@@ -106,6 +107,6 @@ def predict_chunk(classifier: Classifier, rows: list[Row], top: int, progress: P
             row.error = "the text is empty" if len(row.texts) == 1 else "a text of the pair is empty"
     good = [row for row in rows if not row.error]
     progress.done(len(rows) - len(good))
-    probabilities = softmax(classifier.logits([windows for windows in encoded if windows], progress.done))
-    for row, answers in zip(good, classifier.likeliest(probabilities, top), strict=True):
+    logits = classifier.logits([windows for windows in encoded if windows], progress.done)
+    for row, answers in zip(good, classifier.answers(classifier.probabilities_of(logits), top), strict=True):
         row.answers = [(label, round(probability, DECIMALS)) for label, probability in answers]

@@ -18,10 +18,14 @@ class ParquetWriter(Writer):
     def __init__(self, columns: Columns, kinds: dict[str, Any]) -> None:
         super().__init__(columns)
         self.arrow = import_pyarrow()
-        added = {name: "float64" if "probability" in name else "string" for name in columns.added}
+        added = {name: self.added_kind(name) for name in columns.added}
         kinds = {**kinds, **added}
         self.schema = self.arrow.schema([(name, self.arrow_type(kind)) for name, kind in kinds.items()])
         self.head = self.schema.serialize().to_pybytes()
+
+    def added_kind(self, name: str) -> Any:
+        kind = "float64" if "probabilit" in name else "string"
+        return self.arrow.list_(self.arrow_type(kind)) if self.columns.several and name != "error" else kind
 
     def arrow_type(self, kind: Any) -> Any:
         if isinstance(kind, str):

@@ -22,7 +22,9 @@ class Columns:
     text: str = "text"
     text_pair: str | None = None  # the second text, of pairs
     label: str | None = None  # the true label, where there is one
-    top: int = 1  # how many labels a row is given
+    top: int | None = None  # how many labels a row is given; None is one, or all that reach their threshold
+    several: bool = False  # whether a row may be given any number of labels
+    separator: str | None = None  # between them, in formats that hold no lists
 
     @property
     def texts(self) -> list[str]:
@@ -30,8 +32,18 @@ class Columns:
 
     @property
     def added(self) -> list[str]:
-        others = [f"predicted_{what}_{place}" for place in range(2, self.top + 1) for what in ("label", "probability")]
+        if self.several:
+            return ["predicted_labels", "predicted_probabilities", "error"]
+        others = [
+            f"predicted_{what}_{place}" for place in range(2, (self.top or 1) + 1) for what in ("label", "probability")
+        ]
         return ["predicted_label", "predicted_probability", *others, "error"]
+
+    def values(self, answers: list[tuple[str, float]]) -> list[Any]:
+        """Return what stands in the columns that are added but for the error."""
+        if self.several:
+            return [[label for label, _ in answers], [probability for _, probability in answers]]
+        return [value for answer in answers for value in answer]
 
 
 @dataclass
@@ -51,7 +63,8 @@ class Row:
 
     def record(self, columns: Columns) -> dict[str, Any]:
         """Return the fields with those that the prediction adds."""
-        values: list[Any] = [value for answer in self.answers for value in answer] or [None] * 2 * columns.top
+        values = [] if self.error else columns.values(self.answers)
+        values = values or [None] * (len(columns.added) - 1)
         return {**self.fields, **dict(zip(columns.added, [*values, self.error], strict=True))}
 
 

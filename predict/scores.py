@@ -5,11 +5,14 @@ the pipeline allows for that).
 """
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from predict.rows import Row
+
+if TYPE_CHECKING:
+    from predict.classifier import Classifier
 
 RESAMPLES = 2000
 Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
@@ -26,15 +29,16 @@ class Tally:
         example: of such a row, its place and label.
     """
 
-    def __init__(
-        self, labels: list[str], label_values: dict[str, str], column: str | None, state: dict[str, Any]
-    ) -> None:
-        self.column = column
-        self.numbers = {label: number for number, label in enumerate(labels)}
-        self.numbers = {value: self.numbers[label] for value, label in label_values.items()} | self.numbers
+    def __init__(self, classifier: "Classifier", column: str | None, state: dict[str, Any]) -> None:
+        self.labels, self.column, self.separator = classifier.labels, column, classifier.label_separator
+        self.numbers = {label: number for number, label in enumerate(self.labels)}
+        self.numbers = {value: self.numbers[label] for value, label in classifier.label_values.items()} | self.numbers
         self.rows, self.bad = state.get("rows", 0), state.get("bad", 0)
         self.other_labels, self.example = state.get("other_labels", 0), state.get("example", "")
-        empty = np.zeros((len(labels), len(labels)), dtype=np.int64)
+        self.start(state)
+
+    def start(self, state: dict[str, Any]) -> None:
+        empty = np.zeros((len(self.labels), len(self.labels)), dtype=np.int64)
         self.confusion = np.array(state["confusion"]) if "confusion" in state else empty
 
     def add(self, rows: list[Row]) -> None:
@@ -44,17 +48,38 @@ class Tally:
             if row.error or self.column is None:
                 continue
             value = row.fields.get(self.column)
-            number = self.numbers.get(as_label(value))
-            if number is None:
+            if not self.count(value, row.answers):
                 self.other_labels += 1
                 self.example = self.example or f"{row.place}: {value!r}"[:100]
-            else:
-                self.confusion[number, self.numbers[row.answers[0][0]]] += 1
+
+    def count(self, value: Any, answers: list[tuple[str, float]]) -> bool:
+        """Count a row by its true label and its answers; say whether the label is one of the model's."""
+        number = self.numbers.get(as_label(value))
+        if number is not None:
+            self.confusion[number, self.numbers[answers[0][0]]] += 1
+        return number is not None
 
     def state(self) -> dict[str, Any]:
         """Return all of it, as JSON takes it."""
         names = ("rows", "bad", "other_labels", "example")
-        return {**{name: getattr(self, name) for name in names}, "confusion": self.confusion.tolist()}
+        return {**{name: getattr(self, name) for name in names}, **self.counted()}
+
+    def counted(self) -> dict[str, Any]:
+        return {"confusion": self.confusion.tolist()}
+
+    def scores(self) -> dict[str, Any]:
+        return score(self.confusion, self.labels)
+
+    def text(self, scores: dict[str, Any]) -> str:
+        """Return what a person reads."""
+        lines = [heading(self, scores)]
+        if not scores["scored"]:
+            return lines[0]
+        for name, title in (("accuracy", "accuracy"), ("f1_macro", "macro F1")):
+            low, high = scores[f"{name}_ci95_low"], scores[f"{name}_ci95_high"]
+            lines.append(f"{title}  {scores[name]:.4f}  (95 % interval {low:.4f} to {high:.4f})")
+        lines += ["", *label_table(scores["labels"])]
+        return "\n".join([*lines, "", *confusion_lines(np.array(scores["confusion"]), self.labels)])
 
 
 def as_label(value: Any) -> str:
@@ -75,23 +100,28 @@ def score(confusion: np.ndarray, labels: list[str]) -> dict[str, Any]:
         return {"scored": 0}
     hits, true, chosen = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     macro = bootstrap_macro_f1(confusion)
-    each = f1_of(hits, true, chosen)
     return {
         "scored": scored,
         **with_interval("accuracy", right, scored),
         "f1_macro": float(macro_f1(confusion)),
         "f1_macro_ci95_low": float(macro[0]),
         "f1_macro_ci95_high": float(macro[1]),
-        "labels": {
-            label: {
-                "n": int(true[number]),
-                **with_interval("precision", int(hits[number]), int(chosen[number])),
-                **with_interval("recall", int(hits[number]), int(true[number])),
-                "f1": float(each[number]),
-            }
-            for number, label in enumerate(labels)
-        },
+        "labels": label_scores(labels, true, chosen, hits),
         "confusion": confusion.tolist(),
+    }
+
+
+def label_scores(labels: list[str], true: np.ndarray, chosen: np.ndarray, hits: np.ndarray) -> dict[str, Any]:
+    """Return the scores of each label, from how many rows have it, are given it, and both, int (labels,) each."""
+    each = f1_of(hits, true, chosen)
+    return {
+        label: {
+            "n": int(true[number]),
+            **with_interval("precision", int(hits[number]), int(chosen[number])),
+            **with_interval("recall", int(hits[number]), int(true[number])),
+            "f1": float(each[number]),
+        }
+        for number, label in enumerate(labels)
     }
 
 
@@ -135,26 +165,26 @@ def bootstrap_macro_f1(confusion: np.ndarray) -> np.ndarray:
     return np.quantile(np.concatenate(values), [0.025, 0.975])
 
 
-def as_text(tally: Tally, scores: dict[str, Any], labels: list[str]) -> str:
-    """Return what a person reads."""
+def heading(tally: Tally, scores: dict[str, Any]) -> str:
+    """Say how many rows are scored, and why the others are not."""
     left_out = []
     if tally.bad:
         left_out.append(f"{tally.bad:,} with an error")
     if tally.other_labels:
         left_out.append(f"{tally.other_labels:,} with a label that the model doesn't have ({tally.example})")
-    lines = [f"{scores['scored']:,} of {tally.rows:,} rows scored" + "".join(f"; {part}" for part in left_out)]
-    if not scores["scored"]:
-        return f"{lines[0]}: the model's labels are {', '.join(labels[:SHOWN_LABELS])}"
-    for name, title in (("accuracy", "accuracy"), ("f1_macro", "macro F1")):
-        low, high = scores[f"{name}_ci95_low"], scores[f"{name}_ci95_high"]
-        lines.append(f"{title}  {scores[name]:.4f}  (95 % interval {low:.4f} to {high:.4f})")
-    width = max(5, *map(len, labels))
-    lines += ["", f"{'label':{width}}  {'rows':>7}  precision  recall      f1  recall, 95 % interval"]
-    for label, row in scores["labels"].items():
+    line = f"{scores['scored']:,} of {tally.rows:,} rows scored" + "".join(f"; {part}" for part in left_out)
+    return line if scores["scored"] else f"{line}: the model's labels are {', '.join(tally.labels[:SHOWN_LABELS])}"
+
+
+def label_table(scores: dict[str, Any]) -> list[str]:
+    """Return the lines of a table of each label's scores."""
+    width = max(5, *map(len, scores))
+    lines = [f"{'label':{width}}  {'rows':>7}  precision  recall      f1  recall, 95 % interval"]
+    for label, row in scores.items():
         interval = f"{shown(row['recall_ci95_low'])} to {shown(row['recall_ci95_high'])}"
         figures = f"{shown(row['precision']):>9}  {shown(row['recall'])}  {shown(row['f1'])}  {interval}"
         lines.append(f"{label:{width}}  {row['n']:7,}  {figures}")
-    return "\n".join([*lines, "", *confusion_lines(np.array(scores["confusion"]), labels)])
+    return lines
 
 
 def shown(value: float | None) -> str:

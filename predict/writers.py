@@ -53,7 +53,13 @@ class CsvWriter(Writer):
 
     def encode(self, rows: list[Row]) -> bytes:
         records = (row.record(self.columns) for row in rows)
-        return self.lines([[text_of(record.get(name)) for name in self.names] for record in records])
+        return self.lines([[self.cell(name, record.get(name)) for name in self.names] for record in records])
+
+    def cell(self, name: str, value: Any) -> str | None:
+        """Return a value as a string; labels with the separator that they had in the training data."""
+        if isinstance(value, list) and name in self.columns.added and self.columns.separator:
+            return self.columns.separator.join(map(str, value))
+        return text_of(value)
 
     def lines(self, records: list[list[Any]]) -> bytes:
         if self.spreadsheet:

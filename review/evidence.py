@@ -13,8 +13,7 @@ from review.exported import load_classifier
 from review.gate import Gate
 from review.predictions import CLUSTER, Pairs, Predictions, pair, read_predictions, with_new_rows
 from review.revisions import Revision
-from scoring.calibration import expected_calibration_error
-from scoring.clusters import Clusters, known_clusters, numbered
+from scoring.clusters import Clusters, known_clusters, numbered, strata_of
 from scoring.paired import (
     Difference,
     Flips,
@@ -26,7 +25,9 @@ from scoring.paired import (
 from scoring.paired_slices import SliceDifference, slice_differences
 from scoring.power import rows_needed, smallest_detectable
 from scoring.reported import differences_of_intervals
-from scoring.slices import column_slices, large_enough, quartiles, values
+from scoring.scores import judge_scores
+from scoring.slices import column_slices, label_slices, large_enough, quartiles, values
+from stages.common.label_sets import as_texts
 from stages.common.text_columns import text_columns
 
 FEWEST_ROWS = 100  # that both judged, to compare by
@@ -64,8 +65,7 @@ def find_evidence(
         before, after = read_predictions(base, folder), read_predictions(head, folder)
     except Unavailable as error:
         return from_metrics(base, head, margins, str(error))
-    if set(before.labels) != set(after.labels):
-        reason = f"the labels are others: {', '.join(before.labels)} became {', '.join(after.labels)}"
+    if reason := why_incomparable(before, after):
         return Evidence(False, [], {}, [f"Nothing can be compared: {reason}."], unjudged=[reason])
     pairs = pair(before, after)
     if same_answers(pairs, before, after):
@@ -74,30 +74,38 @@ def find_evidence(
     if len(pairs) < FEWEST_ROWS:
         return from_other_rows((base, before), (head, after), margins, (len(pairs), how), resamples)
     clusters = clusters_of(pairs.head, head)
-    changes = paired_differences(
-        pairs.head.truth, pairs.base.probabilities, pairs.head.probabilities, clusters, resamples, SEED
-    )
+    changes = paired_differences(pairs.head.truth, pairs.base.answers, pairs.head.answers, clusters, resamples, SEED)
     how = [f"Both models judged the same {len(pairs):,} test rows. {sampling(clusters, len(pairs))}", *how]
     how += parts_of_the_change(pairs, before)
-    ece = [expected_calibration_error(side.truth, side.probabilities) for side in (pairs.base, pairs.head)]
+    ece = [judge_scores(side.truth, side.answers)["ece"] for side in (pairs.base, pairs.head)]
     columns = head.params.get("evaluate", {}).get("slices") or []
-    correct = [side.chosen == side.truth for side in (pairs.base, pairs.head)]
-    slices = slice_differences(slices_of(pairs.head.rows, columns), correct[0], correct[1], clusters, resamples, SEED)
+    members = slices_of(pairs.head, columns)
+    slices = slice_differences(members, pairs.base.correct, pairs.head.correct, clusters, resamples, SEED)
     flips, lost, won = flipped_rows(pairs)
     said = verdicts(changes, margins, len(pairs), clusters)
     return Evidence(True, how, changes, said, flips, lost, won, slices, ece=(ece[0], ece[1]))
 
 
+def why_incomparable(before: Predictions, after: Predictions) -> str:
+    """Return why no score of one model can be compared with the other's, or nothing."""
+    if before.multi_label != after.multi_label:
+        return "of the two models one gives each text one label, the other any number (data.multi_label)"
+    if set(before.labels) != set(after.labels):
+        return f"the labels are others: {', '.join(before.labels)} became {', '.join(after.labels)}"
+    return ""
+
+
 def same_answers(pairs: Pairs, before: Predictions, after: Predictions) -> bool:
     """Say whether both revisions have the same test rows, labels and probabilities."""
     whole = len(pairs) == len(before.rows) == len(after.rows) and not pairs.relabelled
-    return whole and np.array_equal(pairs.base.probabilities, pairs.head.probabilities)
+    same = np.array_equal(pairs.base.probabilities, pairs.head.probabilities)
+    return whole and same and np.array_equal(pairs.base.chosen, pairs.head.chosen)
 
 
 def clusters_of(predictions: Predictions, revision: Revision) -> Clusters:
     """Return which test rows belong together, as evaluate took them; of older predictions, as far as the data tell."""
     if CLUSTER in predictions.rows:
-        return numbered(predictions.rows[CLUSTER].astype(int).to_numpy(), predictions.truth)
+        return numbered(predictions.rows[CLUSTER].astype(int).to_numpy(), strata_of(predictions.truth))
     rows, data = predictions.rows, revision.params.get("data", {})
     groups = rows["group"].tolist() if "group" in rows else [""] * len(rows)
     block_rows = data.get("block_rows") if data.get("split") == "blocked" else None
@@ -148,7 +156,7 @@ def parts_of_the_change(pairs: Pairs, before: Predictions) -> list[str]:
     """Say which part of the difference in accuracy is the data's and which the model's, where the test rows differ."""
     if not (len(pairs.only_base) or pairs.relabelled or len(pairs) != len(before.rows)):
         return []
-    old, base, head = (float((side.chosen == side.truth).mean()) for side in (before, pairs.base, pairs.head))
+    old, base, head = (float(side.correct.mean()) for side in (before, pairs.base, pairs.head))
     return [
         f"Accuracy went from {number(old)} (the base on its own test rows) to {number(head)} (the head on these): "
         f"{signed(base - old)} is the data's part (the base on these rows) and {signed(head - base)} the model's."
@@ -186,7 +194,7 @@ def from_other_rows(
 ) -> Evidence:
     """Return what two test splits say that have too few rows in common."""
     common, notes = paired
-    sides = [(item.truth, item.probabilities, clusters_of(item, revision)) for revision, item in (base, head)]
+    sides = [(item.truth, item.answers, clusters_of(item, revision)) for revision, item in (base, head)]
     changes = unpaired_differences(sides[0], sides[1], resamples, SEED)
     reason = (
         f"both judged {common:,} rows, and {FEWEST_ROWS} are the fewest to compare by" if common else "no common rows"
@@ -225,26 +233,28 @@ def resolution(difference: Difference, rows: int, clusters: Clusters) -> str:
 
 def flipped_rows(pairs: Pairs) -> tuple[Flips, pd.DataFrame, pd.DataFrame]:
     """Return the rows that one model has right and the other wrong: their number, and the head's surest."""
-    truth, base, head = pairs.head.truth, pairs.base.chosen, pairs.head.chosen
+    rows, base, head = pairs.head.rows, pairs.base.correct, pairs.head.correct
     confidence = pairs.head.probabilities.max(axis=1)
-    labels = np.asarray(pairs.head.labels, dtype=object)
 
     def surest(inside: np.ndarray) -> pd.DataFrame:
         places = np.flatnonzero(inside)
         places = places[np.argsort(-confidence[places], kind="stable")][:SHOWN_FLIPS]
-        columns = {"label": labels[truth[places]], "base": labels[base[places]], "head": labels[head[places]]}
-        rows = pairs.head.rows.iloc[places]
-        texts = [" | ".join(row) for row in rows[text_columns(rows)].itertuples(index=False)]
-        return pd.DataFrame({**columns, "confidence": confidence[places], "text": texts})
+        found = rows.iloc[places]
+        said = {name: as_texts(side.chosen[places], side.labels) for name, side in sides.items()}
+        columns = {"label": found["label"].to_numpy(), **said, "confidence": confidence[places]}
+        texts = [" | ".join(row) for row in found[text_columns(rows)].itertuples(index=False)]
+        return pd.DataFrame({**columns, "text": texts})
 
-    lost, won = (base == truth) & (head != truth), (base != truth) & (head == truth)
-    return count_flips(base == truth, head == truth), surest(lost), surest(won)
+    sides = {"base": pairs.base, "head": pairs.head}
+    return count_flips(base, head), surest(base & ~head), surest(~base & head)
 
 
-def slices_of(rows: pd.DataFrame, columns: list[str]) -> dict[str, np.ndarray]:
+def slices_of(predictions: Predictions, columns: list[str]) -> dict[str, np.ndarray]:
     """Return the slices by length, by label and by the user's columns that are there."""
-    lengths = rows["text"].str.len()
-    members = large_enough(quartiles("characters", lengths)) | large_enough(values("label", rows["label"]))
+    rows = predictions.rows
+    several = predictions.multi_label
+    labels = label_slices(predictions.truth, predictions.labels) if several else values("label", rows["label"])
+    members = large_enough(quartiles("characters", rows["text"].str.len())) | large_enough(labels)
     for column in columns:
         if column in rows:
             members |= large_enough(column_slices(column, rows[column]))

@@ -10,10 +10,11 @@ import pandas as pd
 
 from review.committed import flat
 from review.errors import CannotJudge, Unavailable
-from review.evidence import clusters_of
+from review.evidence import clusters_of, why_incomparable
 from review.predictions import Predictions, pair, read_predictions
 from review.revisions import Revision
 from scoring.comparisons import Seeds, Simultaneous, outlives_the_seeds, over_seeds, simultaneous
+from scoring.judges import Judge
 from scoring.resampling import Scorer, resampled_scores
 
 SEED = "train.seed"
@@ -66,7 +67,7 @@ def compare_experiments(
     if not found:
         raise CannotJudge(f"no experiment can be compared with {base}: {'; '.join(left_out)}")
     clusters = clusters_of(known, base)
-    judges = [known.probabilities, *found.values()]
+    judges = [known.answers, *found.values()]
     sampled = resampled_scores(known.truth, judges, clusters, resamples, seed=0)
     if metric not in sampled[0]:
         raise CannotJudge(f"{metric}, the first of largest_drop in review/gate.yaml, is not a score of these models")
@@ -93,10 +94,8 @@ def compare_experiments(
     )
 
 
-def same_rows(
-    known: Predictions, heads: Sequence[Revision], folder: Path
-) -> tuple[dict[Revision, np.ndarray], list[str]]:
-    """Return the probabilities of those experiments that judged the base's rows, and why the others are left out."""
+def same_rows(known: Predictions, heads: Sequence[Revision], folder: Path) -> tuple[dict[Revision, Judge], list[str]]:
+    """Return the answers of those experiments that judged the base's rows, and why the others are left out."""
     found, left_out = {}, []
     for revision in heads:
         try:
@@ -104,18 +103,18 @@ def same_rows(
         except Unavailable as error:
             left_out.append(str(error))
             continue
-        if set(theirs.labels) != set(known.labels):
-            left_out.append(f"{revision} has other labels")
+        if reason := why_incomparable(known, theirs):
+            left_out.append(f"{revision}: {reason}")
             continue
         pairs = pair(theirs, known)
         if len(pairs) < len(known.rows):
             left_out.append(f"{revision} judged other rows: review it alone")
         else:
-            found[revision] = pairs.base.probabilities
+            found[revision] = pairs.base.answers
     return found, left_out
 
 
-def point_scores(truth: np.ndarray, judges: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
+def point_scores(truth: np.ndarray, judges: Sequence[Judge]) -> list[dict[str, np.ndarray]]:
     """Return each judge's scores on all rows, each as float (1,)."""
     everything = np.zeros(len(truth), dtype=int)
     return [Scorer(truth, judge, everything)(np.ones((1, 1))) for judge in judges]

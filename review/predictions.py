@@ -11,6 +11,8 @@ import pandas as pd
 from review.errors import Unavailable
 from review.exported import judge_rows
 from review.revisions import Revision
+from scoring.judges import Judge, LabelSets, decisions, one_after_the_other, probabilities, right
+from stages.common.label_sets import as_matrix
 
 if TYPE_CHECKING:
     from predict.classifier import Classifier
@@ -19,27 +21,51 @@ PREFIX = "p_"  # of a column with the probability of a class
 CLUSTER = "cluster"  # numbers the rows that are resampled together
 FILE = "predictions.csv"
 FAILURES = "behaviour_failures.csv"
+ALL = slice(None)
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """The test rows of a revision and what its model said of them."""
+    """The test rows of a revision and what its model said of them; for truth and answers see scoring/judges.py."""
 
     rows: pd.DataFrame  # text, label, origin, the user's columns, all strings; row_id and group, if they are there
     labels: list[str]
-    probabilities: np.ndarray  # float (n, classes)
+    answers: Judge
+
+    @property
+    def multi_label(self) -> bool:
+        return isinstance(self.answers, LabelSets)
 
     @cached_property
     def truth(self) -> np.ndarray:
-        """Return the number of each row's class, int (n,)."""
+        if self.multi_label:
+            return as_matrix(self.rows["label"], self.labels)
         return self.rows["label"].map({label: number for number, label in enumerate(self.labels)}).to_numpy()
 
     @cached_property
     def chosen(self) -> np.ndarray:
-        return self.probabilities.argmax(axis=1)
+        return decisions(self.answers)
+
+    @cached_property
+    def correct(self) -> np.ndarray:
+        """Return which rows the model has right, with several labels in all of them, bool (n,)."""
+        return right(self.truth, self.chosen)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Return the probability of each label, float (n, classes)."""
+        return probabilities(self.answers)
 
     def at(self, places: np.ndarray) -> "Predictions":
-        return Predictions(self.rows.iloc[places].reset_index(drop=True), self.labels, self.probabilities[places])
+        rows = self.rows.iloc[places].reset_index(drop=True)
+        return Predictions(rows, self.labels, part_of(self.answers, places))
+
+
+def part_of(answers: Judge, rows: np.ndarray, labels: list[int] | slice = ALL) -> Judge:
+    """Return what a judge says of some rows, its labels in another order."""
+    if isinstance(answers, LabelSets):
+        return LabelSets(answers.probabilities[rows][:, labels], answers.chosen[rows][:, labels])
+    return answers[rows][:, labels]
 
 
 def read_predictions(revision: Revision, folder: Path) -> Predictions:
@@ -56,9 +82,10 @@ def read_predictions(revision: Revision, folder: Path) -> Predictions:
     kinds = {**dict.fromkeys(own, "str"), **dict.fromkeys(classes, "float64")}
     table = pd.read_csv(path, dtype=kinds, keep_default_na=False)
     labels = [name.removeprefix(PREFIX) for name in classes]
-    probabilities = table[classes].to_numpy()  # rounded in the file, so that they sum to nearly one
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return Predictions(table[own].drop(columns=["predicted", "correct"]), labels, probabilities)
+    rows, found = table[own].drop(columns=["predicted", "correct"]), table[classes].to_numpy()
+    if revision.params.get("data", {}).get("multi_label"):
+        return Predictions(rows, labels, LabelSets(found, as_matrix(table["predicted"], labels)))
+    return Predictions(rows, labels, found / found.sum(axis=1, keepdims=True))  # rounded in the file
 
 
 @dataclass(frozen=True)
@@ -85,7 +112,7 @@ def pair(base: Predictions, head: Predictions) -> Pairs:
     matched = places[both].to_numpy().astype(int)
     relabelled = int((base.rows["label"].to_numpy()[matched] != head.rows["label"].to_numpy()[both]).sum())
     order = [base.labels.index(label) for label in head.labels]
-    theirs = Predictions(head.rows[both].reset_index(drop=True), head.labels, base.probabilities[matched][:, order])
+    theirs = Predictions(head.rows[both].reset_index(drop=True), head.labels, part_of(base.answers, matched, order))
     only_base = np.setdiff1d(np.arange(len(base.rows)), matched)
     return Pairs(theirs, head.at(np.flatnonzero(both)), only_base, np.flatnonzero(~both), relabelled)
 
@@ -95,13 +122,15 @@ def with_new_rows(pairs: Pairs, head: Predictions, new: np.ndarray, model: "Clas
     if set(model.labels) != set(head.labels):
         raise Unavailable(f"the base's exported model knows other labels: {', '.join(model.labels)}")
     added = head.at(new)
-    answers = judge_rows(model, added.rows).astype(float)
-    judged = answers[:, [model.labels.index(label) for label in head.labels]]
-    judged /= judged.sum(axis=1, keepdims=True)
+    order = [model.labels.index(label) for label in head.labels]
+    found = judge_rows(model, added.rows).astype(float)[:, order]
+    judged: Judge = found / found.sum(axis=1, keepdims=True)
+    if model.thresholds is not None:
+        judged = LabelSets(found, found >= model.thresholds[order])
     rows = pd.concat([pairs.head.rows, added.rows], ignore_index=True)
     sides = [
-        Predictions(rows, head.labels, np.concatenate([known.probabilities, more]))
-        for known, more in ((pairs.base, judged), (pairs.head, added.probabilities))
+        Predictions(rows, head.labels, one_after_the_other(known.answers, more))
+        for known, more in ((pairs.base, judged), (pairs.head, added.answers))
     ]
     return Pairs(sides[0], sides[1], pairs.only_base, np.setdiff1d(pairs.only_head, new), pairs.relabelled)
 

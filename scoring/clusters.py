@@ -35,12 +35,18 @@ def known_clusters(groups: Sequence[str], places: Sequence[str], truth: np.ndarr
     Args:
         groups: the group of each row, or an empty text.
         places: FILE:ROW of each row.
-        truth: the number of the true class of each row, int (rows,).
+        truth: see scoring/judges.py. Where rows may have several labels, all of them are one stratum.
         block_rows: how many neighbours the split kept together; None if it did not.
     """
+    truth = strata_of(truth)
     if any(groups):
         return grouped_rows(groups, truth)
     return neighbouring_rows(places, truth, min(RUN_ROWS, block_rows)) if block_rows else single_rows(truth)
+
+
+def strata_of(truth: np.ndarray) -> np.ndarray:
+    """Return within what rows are drawn, int (rows,): within their true class, where they have one each."""
+    return truth if truth.ndim == 1 else np.zeros(len(truth), dtype=int)
 
 
 def single_rows(truth: np.ndarray) -> Clusters:

@@ -10,8 +10,9 @@ from scipy.stats import binomtest
 
 from scoring.clusters import Clusters
 from scoring.intervals import DOUBT, percentiles, standard_error
+from scoring.judges import Judge, decisions, one_after_the_other, right
 from scoring.resampling import Scorer, chunks, joined, resampled_scores
-from scoring.scores import classification_scores
+from scoring.scores import judge_scores
 
 FEW = 25  # rows decided otherwise, below which McNemar's test is taken exactly (Agresti, Categorical data analysis)
 LOWER_IS_BETTER = ("log_loss", "brier", "ece")
@@ -69,17 +70,16 @@ class Difference:
 
 
 def paired_differences(
-    truth: np.ndarray, base: np.ndarray, head: np.ndarray, clusters: Clusters, resamples: int, seed: int
+    truth: np.ndarray, base: Judge, head: Judge, clusters: Clusters, resamples: int, seed: int
 ) -> dict[str, Difference]:
     """Return the change of each resampled score, with its paired bootstrap interval and the p-value of the swap test.
 
     Args:
-        truth: the number of the true class of each row, int (rows,).
-        base, head: the class probabilities of each row, float (rows, classes).
+        truth, base, head: see scoring/judges.py.
     """
-    scores = [classification_scores(truth, judge) for judge in (base, head)]
+    scores = [judge_scores(truth, judge) for judge in (base, head)]
     sampled = resampled_scores(truth, [base, head], clusters, resamples, seed)
-    few = int((base.argmax(axis=1) != head.argmax(axis=1)).sum()) < FEW
+    few = int((~right(decisions(base), decisions(head))).sum()) < FEW
     return differences(scores, sampled, clusters, swap_test(truth, base, head, clusters, resamples, seed), few)
 
 
@@ -101,16 +101,16 @@ def differences(
 
 
 def unpaired_differences(
-    base: tuple[np.ndarray, np.ndarray, Clusters],
-    head: tuple[np.ndarray, np.ndarray, Clusters],
+    base: tuple[np.ndarray, Judge, Clusters],
+    head: tuple[np.ndarray, Judge, Clusters],
     resamples: int,
     seed: int,
 ) -> dict[str, Difference]:
-    """Return the change of each score between judges of different rows: (truth, probabilities, clusters) of each.
+    """Return the change of each score between judges of different rows: (truth, judge, clusters) of each.
 
     The two are resampled apart, so the intervals are wider than paired ones, and there is no swap test.
     """
-    scores = [classification_scores(truth, judge) for truth, judge, _ in (base, head)]
+    scores = [judge_scores(truth, judge) for truth, judge, _ in (base, head)]
     sampled = [
         resampled_scores(truth, [judge], clusters, resamples, seed + place)[0]
         for place, (truth, judge, clusters) in enumerate((base, head))
@@ -119,7 +119,7 @@ def unpaired_differences(
 
 
 def swap_test(
-    truth: np.ndarray, base: np.ndarray, head: np.ndarray, clusters: Clusters, swaps: int, seed: int
+    truth: np.ndarray, base: Judge, head: Judge, clusters: Clusters, swaps: int, seed: int
 ) -> dict[str, float]:
     """Return the two-sided p-value of each score's change, by swapping base and head in clusters chosen by chance.
 
@@ -129,7 +129,7 @@ def swap_test(
     single rows and accuracy it is McNemar's exact test, but for the number of swaps.
     """
     random = np.random.default_rng(seed)
-    both, judges = np.concatenate([truth, truth]), np.concatenate([base, head])
+    both, judges = np.concatenate([truth, truth]), one_after_the_other(base, head)
     scorer = Scorer(both, judges, np.concatenate([clusters.of_row, clusters.of_row + clusters.count]))
     keep = np.repeat([[1.0], [0.0]], clusters.count, axis=0)
     found = changes(scorer, keep)

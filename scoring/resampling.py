@@ -10,6 +10,8 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from scoring.clusters import Clusters
+from scoring.judges import Judge, LabelSets, Scores, Sheet, ratio
+from scoring.multilabel import label_set_sheet
 from scoring.scores import TOP_K, among_top, judged_classes
 
 CHUNK_WEIGHTS = 400_000  # held at once: larger arrays go back to the system each time, which takes thrice as long
@@ -43,13 +45,12 @@ def chunks(rows: int, total: int) -> Iterator[int]:
 
 
 def resampled_scores(
-    truth: np.ndarray, judges: Sequence[np.ndarray], clusters: Clusters, resamples: int, seed: int
+    truth: np.ndarray, judges: Sequence[Judge], clusters: Clusters, resamples: int, seed: int
 ) -> list[dict[str, np.ndarray]]:
     """Score each judge on the same resamples.
 
     Args:
-        truth: the number of the true class of each row, int (rows,).
-        judges: for each judge its class probabilities, float (rows, classes).
+        truth, judges: see scoring/judges.py.
 
     Returns:
         For each judge the scores of `classification_scores`, but for ece, each as float (resamples,).
@@ -73,38 +74,45 @@ class Scorer:
     scoring/calibration.py.
     """
 
-    def __init__(self, truth: np.ndarray, probabilities: np.ndarray, of_row: np.ndarray) -> None:
-        num_classes = probabilities.shape[1]
-        chosen = probabilities.argmax(axis=1)
-        epsilon = np.finfo(probabilities.dtype).eps  # as scikit-learn clips
-        squares = ((probabilities - (truth[:, None] == np.arange(num_classes))) ** 2).sum(axis=1)
-        means = {
-            "accuracy": chosen == truth,
-            "log_loss": -np.log(np.clip(probabilities[np.arange(len(truth)), truth], epsilon, 1 - epsilon)),
-            "brier": squares / 2 if num_classes == 2 else squares,
-            **{f"top_{k}_accuracy": among_top(truth, probabilities, k) for k in TOP_K if num_classes > k},
-        }
-        self.means = list(means)
-        rows = np.stack([np.bincount(of_row, weights=values) for values in (None, *means.values())])
-        right = np.flatnonzero(chosen == truth)
-        counts = [
-            cells(numbers, of_row[kept], num_classes, rows.shape[1])
-            for numbers, kept in ((truth, ...), (chosen, ...), (truth[right], right))
-        ]
-        self.shape = (len(rows), num_classes, num_classes, num_classes)
+    def __init__(self, truth: np.ndarray, judge: Judge, of_row: np.ndarray) -> None:
+        sheet = label_set_sheet(truth, judge) if isinstance(judge, LabelSets) else class_sheet(truth, judge)
+        self.means, self.combine = list(sheet.means), sheet.combine
+        rows = np.stack([np.bincount(of_row, weights=values) for values in (None, *sheet.means.values())])
+        counts = [cells(numbers, of_row[kept], sheet.num_classes, rows.shape[1]) for numbers, kept in sheet.counted]
+        self.shape = (len(rows), *[sheet.num_classes] * len(counts))
         table = vstack([csr_array(rows), *counts], format="csr")
         self.sums = table if table.nnz < SPARSE * table.shape[0] * table.shape[1] else table.toarray()
-        self.areas = [RocArea(truth == k, probabilities[:, k], of_row) for k in judged_classes(truth, num_classes)]
+        self.areas = [RocArea(positive, score, of_row) for positive, score in sheet.curves]
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Return each score as float (resamples,), for weights float (clusters, resamples)."""
         (total, *means), true, chosen, hits = np.split(self.sums @ weights, np.cumsum(self.shape)[:-1])
         scores = {name: values / total for name, values in zip(self.means, means, strict=True)}
-        scores |= confusion_scores(true, chosen, hits)
+        scores |= self.combine(true, chosen, hits, total)
         if self.areas:
             with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # of a resample with one class only
                 scores["roc_auc"] = np.nanmean([area(weights) for area in self.areas], axis=0)
         return scores
+
+
+def class_sheet(truth: np.ndarray, probabilities: np.ndarray) -> Sheet:
+    num_classes = probabilities.shape[1]
+    chosen = probabilities.argmax(axis=1)
+    epsilon = np.finfo(probabilities.dtype).eps  # as scikit-learn clips
+    squares = ((probabilities - (truth[:, None] == np.arange(num_classes))) ** 2).sum(axis=1)
+    rows, hits = np.arange(len(truth)), np.flatnonzero(chosen == truth)
+    return Sheet(
+        num_classes,
+        means={
+            "accuracy": chosen == truth,
+            "log_loss": -np.log(np.clip(probabilities[rows, truth], epsilon, 1 - epsilon)),
+            "brier": squares / 2 if num_classes == 2 else squares,
+            **{f"top_{k}_accuracy": among_top(truth, probabilities, k) for k in TOP_K if num_classes > k},
+        },
+        counted=[(truth, rows), (chosen, rows), (truth[hits], hits)],
+        curves=[(truth == k, probabilities[:, k]) for k in judged_classes(truth, num_classes)],
+        combine=confusion_scores,
+    )
 
 
 def cells(numbers: np.ndarray, of_row: np.ndarray, num_numbers: int, num_clusters: int) -> csr_array:
@@ -112,9 +120,9 @@ def cells(numbers: np.ndarray, of_row: np.ndarray, num_numbers: int, num_cluster
     return csr_array((np.ones(len(numbers)), (numbers, of_row)), shape=(num_numbers, num_clusters))
 
 
-def confusion_scores(true: np.ndarray, chosen: np.ndarray, hits: np.ndarray) -> dict[str, np.ndarray]:
+def confusion_scores(true: np.ndarray, chosen: np.ndarray, hits: np.ndarray, total: np.ndarray) -> Scores:
     """Return what follows from how many rows are of a class, are given it, and both; each (classes, resamples)."""
-    total, right = true.sum(axis=0), hits.sum(axis=0)
+    right = hits.sum(axis=0)
     each = {
         "precision": ratio(hits, chosen),
         "recall": ratio(hits, true),
@@ -130,11 +138,6 @@ def confusion_scores(true: np.ndarray, chosen: np.ndarray, hits: np.ndarray) -> 
     spread = (total**2 - (chosen**2).sum(axis=0)) * (total**2 - (true**2).sum(axis=0))
     mcc = ratio(right * total - (chosen * true).sum(axis=0), np.sqrt(spread))  # Gorodkin 2004
     return {**scores, "f1_macro": macro["f1"], "mcc": mcc}
-
-
-def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Divide, and give 0 where the denominator is 0."""
-    return np.divide(numerator, denominator, out=np.zeros(np.shape(numerator)), where=denominator > 0)
 
 
 class RocArea:

@@ -4,8 +4,15 @@ import numpy as np
 from sklearn import metrics
 
 from scoring.calibration import expected_calibration_error
+from scoring.judges import Judge, LabelSets, has_class
+from scoring.multilabel import label_set_scores
 
 TOP_K = (3, 5)  # each is a score where there are more classes than that
+
+
+def judge_scores(truth: np.ndarray, judge: Judge) -> dict[str, float]:
+    """Return the scores of a judge, see scoring/judges.py."""
+    return label_set_scores(truth, judge) if isinstance(judge, LabelSets) else classification_scores(truth, judge)
 
 
 def classification_scores(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
@@ -50,8 +57,8 @@ def classification_scores(truth: np.ndarray, probabilities: np.ndarray) -> dict[
 def judged_classes(truth: np.ndarray, num_classes: int) -> list[int]:
     """Return the classes that have a ROC curve: with two, the positive one, with more, all; each must occur beside
     another."""
-    classes = range(num_classes)[-1:] if num_classes == 2 else range(num_classes)
-    return [k for k in classes if 0 < (truth == k).sum() < len(truth)]
+    classes = range(num_classes)[-1:] if num_classes == 2 and truth.ndim == 1 else range(num_classes)
+    return [k for k in classes if 0 < has_class(truth, k).sum() < len(truth)]
 
 
 def among_top(truth: np.ndarray, probabilities: np.ndarray, k: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Look at a classifier's accuracy in parts of the test split, and say which are worse than the rest beyond chance."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,12 @@ def quartiles(name: str, numbers: pd.Series) -> Iterator[tuple[str, np.ndarray]]
 def values(name: str, column: pd.Series) -> Iterator[tuple[str, np.ndarray]]:
     for value in column.value_counts().index[:SLICE_VALUES]:
         yield f"{name}={value}", (column == value).to_numpy()
+
+
+def label_slices(truth: np.ndarray, labels: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the rows that have each of the most frequent labels, of rows that may have several, bool (n, classes)."""
+    for number in np.argsort(-truth.sum(axis=0), kind="stable")[:SLICE_VALUES]:
+        yield f"label={labels[number]}", truth[:, number]
 
 
 def judge_slices(members: dict[str, np.ndarray], correct: np.ndarray) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from stages.common.errors import UserError, run_stage
+from stages.common.label_sets import names_of
 from stages.common.limits import check_limits
 from stages.common.outputs import whole_output, write_json
 from stages.common.params import TokenizeParams, load_params
@@ -42,7 +43,10 @@ def main() -> None:
     labels = json.loads((paths["prepared"] / "labels.json").read_text(encoding="utf-8"))
     with whole_output(paths["tokenized"]) as folder:
         folder.mkdir()
-        counted = {split: tokenize_split(paths["prepared"], split, texts, folder, encoder, labels) for split in SPLITS}
+        counted = {
+            split: tokenize_split(paths["prepared"], split, texts, folder, encoder, labels, params.data.multi_label)
+            for split in SPLITS
+        }
         for split, (_, unknown) in counted.items():
             check_known(split, unknown, params.model.base)
     metrics = summarise(counted, params.tokenize)
@@ -70,6 +74,7 @@ def tokenize_split(
     folder: Path,
     encoder: TextEncoder,
     labels: list[str],
+    multi_label: bool,
 ) -> tuple[pd.DataFrame, float]:
     """Write one split; return the counts of each row, and the fraction of the tokens kept, special ones aside, that the
     tokenizer doesn't know.
@@ -80,7 +85,8 @@ def tokenize_split(
     prepared = pq.ParquetFile(prepared_dir / f"{split}.parquet")
     numbers = {label: number for number, label in enumerate(labels)}
     layout = encoder.layout
-    schema = token_features(labels, layout.segments is not None, layout.long_texts == "windows").arrow_schema
+    windowed = layout.long_texts == "windows"
+    schema = token_features(labels, layout.segments is not None, windowed, multi_label).arrow_schema
     counted = []
     unknown = 0
     with (
@@ -91,7 +97,10 @@ def tokenize_split(
         for rows in prepared.iter_batches(batch_size=CHUNK_ROWS, columns=[*texts, "label"]):
             windows, counts = encoder.encode(*(rows[name].to_pylist() for name in texts))
             columns = {**token_columns(windows), **counts}
-            columns["label"] = [numbers[label] for label in rows["label"].to_pylist()]
+            columns["label"] = [
+                [numbers[name] for name in names_of(label)] if multi_label else numbers[label]
+                for label in rows["label"].to_pylist()
+            ]
             writer.write_table(pa.Table.from_pydict({name: columns[name] for name in schema.names}, schema=schema))
             unknown += sum(ids.count(encoder.tokenizer.unk_token_id) for ids in columns["input_ids"])
             columns = {**counts, "length": columns["length"], "windows": [*map(len, windows)]}

@@ -24,12 +24,14 @@ from stages.prepare_data.labels import name_labels
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.rare import settle_rare
 from stages.prepare_data.readers import read_file, read_hub_folder
+from stages.prepare_data.row_labels import all_labels
 from stages.prepare_data.store import Store
 from stages.prepare_data.ways import make_splits
 from start.columns import guess_columns, told_encoding
 from start.cost import estimate_minutes
 from start.report import describe_classes, describe_columns, describe_lengths, describe_splits, lines_of
 from start.settings import settled_params, write_params
+from start.several import several_labels
 
 SAMPLE_TEXTS = 2000  # of which lengths and cost are told
 
@@ -69,7 +71,7 @@ def describe(
     splits = make_splits(rows, data, note)
     print(f"\nrows: {num_read:,} read, {num_read - num_selected:,} without a label or left out by the filter")
     print("dropped: " + (", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count) or "none"))
-    describe_classes(rows, labels)
+    describe_classes(all_labels(rows["label"], found), labels)
     sample = store.read(rows["place"].sample(min(SAMPLE_TEXTS, len(rows)), random_state=0).to_numpy())
     unknown = describe_lengths(sample, params)
     describe_splits(splits)
@@ -93,9 +95,11 @@ def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams,
     paths = data_files(resolve_data(arguments.files, "FILE"))
     encoding = next((name for path in paths if (name := told_encoding(path))), None)
     # what params.yaml says of another data set would get in the way
-    unset = dict.fromkeys(["filter", "labels", "group_column", "split_column", "time_column", "delimiter"])
+    unset = dict.fromkeys(
+        ["filter", "labels", "label_separator", "group_column", "split_column", "time_column", "delimiter"]
+    )
     source = arguments.files[0] if len(arguments.files) == 1 else arguments.files
-    changes: dict[str, Any] = {"source": source, **unset, "encoding": encoding}
+    changes: dict[str, Any] = {"source": source, **unset, "multi_label": False, "encoding": encoding}
     reading = params.model_copy(update=changes)
     first = next(iter(read_hub_folder(paths[0]) if is_data_set(paths[0]) else read_file(paths[0], reading, Notes())))
     if first.empty:
@@ -104,7 +108,11 @@ def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams,
     others = first.drop(columns=[pair], errors="ignore")
     text, label = guess_columns(others, arguments.text_column, arguments.label_column)
     changes |= {"text_column": text, "text_pair_column": pair, "label_column": label, "rare_classes": "drop"}
-    if (missing := missing_labels(first[label])).any():
+    changes |= (several := several_labels(first[label]))
+    if several:
+        how = f"with {several['label_separator']!r} between them" if several["label_separator"] else "as lists"
+        print(f"rows have several labels, {how}; a row may have none. If that is wrong: data.multi_label: false")
+    elif (missing := missing_labels(first[label])).any():
         changes["filter"] = f'`{label}` != ""' if first[label].dtype == "str" else f"`{label}`.notna()"
         print(f"{int(missing.sum()):,} of the first {len(first):,} rows have no label: data.filter leaves them out")
     describe_columns(paths, first, text, label, encoding)

@@ -9,6 +9,7 @@ import pandas as pd
 from stages.common.errors import UserError
 from stages.prepare_data.bad_rows import shown
 from stages.prepare_data.files import MARKS, SAMPLE_BYTES, TEXT_SUFFIXES, likely_encoding, odd_part, open_data
+from start.several import count_labels
 
 TEXT_NAMES = ("text", "review", "sentence", "content", "message", "comment", "body", "document", "tweet", "title")
 LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "topic", "intent", "rating", "stars", "y")
@@ -77,7 +78,7 @@ def likely_texts(rows: pd.DataFrame) -> list[str]:
 
 def likely_labels(rows: pd.DataFrame) -> list[str]:
     """Return the columns with few values, by name or else all; the likeliest first."""
-    values = {column: rows[column].astype(str).nunique() for column in rows.columns}
+    values = {column: count_labels(rows[column]) for column in rows.columns}
     most = min(MOST_CLASSES, max(2, len(rows) // 2))
     few = [column for column in rows.columns if 2 <= values[column] <= most]
     return [column for column in few if name_fits(column, LABEL_NAMES)] or few

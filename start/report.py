@@ -28,8 +28,9 @@ def describe_columns(paths: list[Path], rows: pd.DataFrame, text: str, label: st
     print(f"text: {text} (such as {example!r}); label: {label}")
 
 
-def describe_classes(rows: pd.DataFrame, labels: list[str]) -> None:
-    counts = rows["label"].value_counts()
+def describe_classes(of_rows: pd.Series, labels: list[str]) -> None:
+    """Say how many rows have each class; `of_rows` are the labels of all rows."""
+    counts = of_rows.value_counts()
     listed = [f"{label} {counts[label]:,}" for label in counts.index]
     print(f"classes: {len(labels)}, {shown(listed, CLASSES_SHOWN)}")
     if counts.max() > 10 * counts.min():

@@ -174,7 +174,7 @@ def runs_of(stage: str) -> list[dict[str, object]]:
         "data.test_rows": 60,
         "data.rare_classes": "drop",
     }
-    return [blocked, given, rare]
+    return [blocked, given, rare, {"data.multi_label": True}]
 
 
 def test_the_schema_only_accepts_or_rejects() -> None:

@@ -46,6 +46,12 @@ def _classes(labels: dict) -> dict:
     return labels
 
 
+def _separator(separator: str, info: ValidationInfo) -> str:
+    if info.data.get("multi_label") is False:
+        raise ValueError("goes with multi_label: true")
+    return separator
+
+
 def _command(launcher: str) -> str:
     try:
         words = shlex.split(launcher)
@@ -112,6 +118,12 @@ class DataParams(Section):
     """The column with the label."""
     labels: Labels | None
     """Value in the file and the class it means, in the order of the classes; null takes the sorted values."""
+    multi_label: bool
+    """Whether a row may have any number of labels: a list, or one text with `label_separator` between them. An empty
+    label is a row without any."""
+    label_separator: Annotated[str, Field(min_length=1), AfterValidator(_separator)] | None
+    """What stands between the labels of a row, such as `;`; null where they are lists, also as Python or JSON write
+    them."""
     rare_classes: Literal["refuse", "drop", "merge"]
     """What happens to classes with fewer than three rows, which can't be in every split: `merge` makes one of them,
     called `other`."""

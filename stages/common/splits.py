@@ -1,5 +1,6 @@
 """Read what prepare-data and tokenize leave: for each split a parquet file, and an Arrow file that is memory-mapped."""
 
+from collections.abc import Sequence
 from itertools import accumulate, chain
 from pathlib import Path
 
@@ -22,14 +23,18 @@ def read_prepared(prepared_dir: Path, split: str, columns: list[str] | None = No
         return file.read(columns, use_threads=False).to_pandas(use_threads=False)
 
 
-def token_features(labels: list[str], segments: bool = False, windows: bool = False) -> Features:
+def token_features(
+    labels: list[str], segments: bool = False, windows: bool = False, multi_label: bool = False
+) -> Features:
     """Return the columns of a tokenized split.
 
     input_ids: the tokens to read, special ones included, window after window; token_type_ids: of pairs, the segment of
     each, if the model has `segments`; length: how many those are; num_tokens: how many the whole text has, special
-    ones included; label: the number of the class, whose names are in the file. Where long texts are cut into `windows`,
-    windows: how many tokens each of them has; num_kept: how many of the text's are in one or another.
+    ones included; label: the number of the class, whose names are in the file, or the numbers of the classes where rows
+    have several labels. Where long texts are cut into `windows`, windows: how many tokens each of them has; num_kept:
+    how many of the text's are in one or another.
     """
+    label = ClassLabel(names=labels)
     return Features(
         {
             "input_ids": List(Value("int32")),
@@ -37,7 +42,7 @@ def token_features(labels: list[str], segments: bool = False, windows: bool = Fa
             "length": Value("int32"),
             "num_tokens": Value("int32"),
             **({"windows": List(Value("int32")), "num_kept": Value("int32")} if windows else {}),
-            "label": ClassLabel(names=labels),
+            "label": List(label) if multi_label else label,
         }
     )
 
@@ -84,4 +89,25 @@ def read_split(tokenized_dir: Path, split: str) -> Dataset:
 
 def label_names(split: Dataset) -> list[str]:
     """Return the class names in order."""
-    return split.features["label"].names
+    label = split.features["label"]
+    return (label.feature if is_multi_label(split) else label).names
+
+
+def is_multi_label(split: Dataset) -> bool:
+    """Say whether rows may have several labels."""
+    return isinstance(split.features["label"], List)
+
+
+def true_labels(split: Dataset) -> np.ndarray:
+    """Return the class number of each row, int (rows,); of several labels a row whether it has each, bool (rows,
+    classes)."""
+    labels = split["label"][:]
+    return multi_hot(labels, len(label_names(split))) if is_multi_label(split) else np.asarray(labels)
+
+
+def multi_hot(labels: Sequence[Sequence[int]], num_classes: int) -> np.ndarray:
+    """Return whether each row has each label, bool (rows, classes), from the numbers of its labels."""
+    matrix = np.zeros((len(labels), num_classes), dtype=bool)
+    for row, numbers in enumerate(labels):
+        matrix[row, np.asarray(numbers, dtype=int)] = True
+    return matrix

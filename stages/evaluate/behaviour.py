@@ -104,13 +104,17 @@ def describe(item: Any, content: Any) -> str:
 
 
 def judge_behaviour(
-    suite: Suite, labels: list[str], pairs: bool, predict: Callable[[list[str]], np.ndarray]
+    suite: Suite, labels: list[str], data_has: str, predict: Callable[[list[str]], np.ndarray]
 ) -> pd.DataFrame | None:
-    """Run the suite, if it is about the model's labels and the model is not for `pairs` of texts."""
+    """Run the suite, if it is about the model's labels and about rows such as the data has.
+
+    Args:
+        data_has: what the rows have in place of one text with one label, if they have.
+    """
     if set(suite.labels) != set(labels):
         about = f"the labels {', '.join(suite.labels)}, which are not the data's"
-    elif pairs:
-        about = "single texts, and the data has pairs"
+    elif data_has:
+        about = f"single texts with one label each, and the data has {data_has}"
     else:
         return run_suite(suite, labels, predict)
     print(f"data/behaviour.yaml is about {about}: left out", file=sys.stderr)

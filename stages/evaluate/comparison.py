@@ -4,7 +4,9 @@ import numpy as np
 
 from scoring.clusters import Clusters
 from scoring.intervals import intervals
+from scoring.judges import Judge, LabelSets
 from scoring.metric import ClassificationScores
+from scoring.multilabel import label_set_scores
 from scoring.resampling import resampled_scores
 from stages.common.params import EvaluateParams
 
@@ -14,24 +16,19 @@ CALIBRATION = ("brier", "ece", "log_loss")  # scores that the temperature change
 
 def compare(
     truth: np.ndarray,
-    probabilities: np.ndarray,
-    uncalibrated: np.ndarray,
-    baseline: np.ndarray,
+    answers: Judge,
+    uncalibrated: Judge,
+    baseline: Judge,
     clusters: Clusters,
     params: EvaluateParams,
 ) -> dict:
     """Return the scores of the model with their intervals, those of the baseline, and the margin between the two.
 
-    The probabilities are float (n, classes) each, of the same rows. `clusters` is how many units were resampled: rows,
+    `answers` are the model's, of the same rows as the other two. `clusters` is how many units were resampled: rows,
     or groups or runs of neighbours.
     """
-    metric = ClassificationScores(keep_in_memory=True)
-    scores, raw, linear = (
-        metric.compute(predictions=item, references=truth) for item in (probabilities, uncalibrated, baseline)
-    )
-    sampled, linear_sampled = resampled_scores(
-        truth, [probabilities, baseline], clusters, params.resamples, params.seed
-    )
+    scores, raw, linear = (scores_of(truth, judge) for judge in (answers, uncalibrated, baseline))
+    sampled, linear_sampled = resampled_scores(truth, [answers, baseline], clusters, params.resamples, params.seed)
     names = [name for name in MARGINS if name in scores]
     margins = {f"margin_{name}": scores[name] - linear[name] for name in names}
     sampled_margins = {f"margin_{name}": sampled[name] - linear_sampled[name] for name in names}
@@ -45,3 +42,9 @@ def compare(
         "rows": len(truth),
         "clusters": clusters.count,
     }
+
+
+def scores_of(truth: np.ndarray, judge: Judge) -> dict[str, float]:
+    if isinstance(judge, LabelSets):
+        return label_set_scores(truth, judge)
+    return ClassificationScores(keep_in_memory=True).compute(predictions=judge, references=truth)

@@ -8,17 +8,20 @@ import numpy as np
 import pandas as pd
 
 from scoring.clusters import Clusters, known_clusters
+from stages.common.label_sets import as_matrix
 from stages.common.params import DataParams
-from stages.common.splits import SPLITS, read_prepared
+from stages.common.splits import SPLITS, is_multi_label, read_prepared, read_split
+from stages.common.text_columns import text_columns
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The prepared splits, and the class of each of their rows, int (rows,)."""
+    """The prepared splits, and the labels of their rows: int (rows,), or bool (rows, classes) where each may have
+    several."""
 
     labels: list[str]
     splits: dict[str, pd.DataFrame]
-    numbers: dict[str, np.ndarray]
+    truths: dict[str, np.ndarray]
 
     @property
     def test(self) -> pd.DataFrame:
@@ -26,13 +29,25 @@ class Rows:
 
     @property
     def truth(self) -> np.ndarray:
-        return self.numbers["test"]
+        return self.truths["test"]
+
+    @property
+    def peculiarity(self) -> str:
+        """Return what rows have in place of one text with one label, or nothing."""
+        if len(text_columns(self.test)) == 2:
+            return "pairs"
+        return "any number of labels a text" if self.truth.ndim == 2 else ""
 
 
-def read_rows(prepared: Path) -> Rows:
+def read_rows(prepared: Path, tokenized: Path) -> Rows:
     labels = json.loads((prepared / "labels.json").read_text(encoding="utf-8"))
     splits = {split: read_prepared(prepared, split) for split in SPLITS}
-    return Rows(labels, splits, {split: rows["label"].map(labels.index).to_numpy() for split, rows in splits.items()})
+    several = is_multi_label(read_split(tokenized, "test"))
+    truths = {
+        split: as_matrix(rows["label"], labels) if several else rows["label"].map(labels.index).to_numpy()
+        for split, rows in splits.items()
+    }
+    return Rows(labels, splits, truths)
 
 
 def clusters_of_test(rows: Rows, params: DataParams) -> Clusters:

@@ -1,16 +1,16 @@
 """Let the trained model judge the test texts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from datasets import Dataset
 from safetensors.numpy import load_file
-from scipy.special import softmax
 from transformers import PreTrainedModel
 
-from scoring.calibration import fit_temperature
+from scoring.calibrated import Calibrated, calibrate
+from scoring.judges import Judge
 from stages.common.first_position import skip_unread_positions
 from stages.common.inference import predict_logits
 from stages.common.model import load_adapter
@@ -20,12 +20,12 @@ from stages.evaluate.inputs import Rows
 
 @dataclass(frozen=True)
 class Judged:
-    """What the model says of the test rows; probabilities are float (rows, classes)."""
+    """What the model says of the test rows."""
 
     tokens: Dataset  # the test split, see splits.py
-    uncalibrated: np.ndarray
-    probabilities: np.ndarray  # of the logits divided by the temperature
-    temperature: float
+    uncalibrated: Judge
+    answers: Judge
+    calibrated: Calibrated
 
 
 def load_judge(base: Path, adapter: Path, labels: list[str], in_4bit: bool) -> PreTrainedModel:
@@ -39,9 +39,9 @@ def load_judge(base: Path, adapter: Path, labels: list[str], in_4bit: bool) -> P
 
 
 def judge(model: PreTrainedModel, rows: Rows, paths: dict[str, Path], batch_size: int, pooling: str) -> Judged:
-    """Judge the test split; the temperature is fitted on the validation split."""
+    """Judge the test split; temperature and thresholds are fitted on the validation split."""
     tokens = read_split(paths["tokenized"], "test")
     logits = predict_logits(model, tokens, batch_size, pooling, "evaluate").astype(np.float64)
     validation_logits = load_file(paths["adapter"] / "logits.safetensors")["validation"]
-    temperature = fit_temperature(validation_logits, rows.numbers["validation"])
-    return Judged(tokens, softmax(logits, axis=1), softmax(logits / temperature, axis=1), temperature)
+    calibrated = calibrate(validation_logits, rows.truths["validation"])
+    return Judged(tokens, replace(calibrated, temperature=1.0).judge(logits), calibrated.judge(logits), calibrated)

@@ -8,23 +8,25 @@ from sklearn import metrics
 
 from predict.spreadsheet import safe_cell
 from scoring.clusters import Clusters
+from scoring.judges import Judge, LabelSets, decisions, probabilities
+from stages.common.label_sets import as_texts
 from stages.common.outputs import whole_output
 from stages.common.text_columns import text_columns
 
 CONFIDENT_MISTAKES = 100  # in their table, at most
 
 
-def write_predictions(
-    path: Path, test: pd.DataFrame, labels: list[str], probabilities: np.ndarray, clusters: Clusters
-) -> None:
+def write_predictions(path: Path, test: pd.DataFrame, labels: list[str], answers: Judge, clusters: Clusters) -> None:
     """Write the test rows in their order with `predicted`, `correct`, `cluster` and `p_LABEL` for each class.
 
     `cluster` numbers the rows that were resampled together. One of the user's columns that has such a name gets an
     underscore, as prepare-data does it, and the screen says so.
     """
-    predicted = np.asarray(labels, dtype=object)[probabilities.argmax(axis=1)]
+    predicted = as_texts(decisions(answers), labels)
     added = pd.DataFrame({"predicted": predicted, "correct": predicted == test["label"], "cluster": clusters.of_row})
-    added = pd.concat([added, pd.DataFrame(probabilities, columns=[f"p_{label}" for label in labels]).round(6)], axis=1)
+    added = pd.concat(
+        [added, pd.DataFrame(probabilities(answers), columns=[f"p_{label}" for label in labels]).round(6)], axis=1
+    )
     renamed = {}
     for column in test.columns.intersection(added.columns):
         renamed[column] = f"{column}_"
@@ -35,20 +37,31 @@ def write_predictions(
         pd.concat([test.rename(columns=renamed), added], axis=1).to_csv(partial, index=False, lineterminator="\n")
 
 
-def confident_mistakes(test: pd.DataFrame, labels: list[str], probabilities: np.ndarray) -> pd.DataFrame:
-    """Return the wrong test rows of which the model is surest, the surest first."""
-    predicted = np.asarray(labels, dtype=object)[probabilities.argmax(axis=1)]
+def confident_mistakes(test: pd.DataFrame, labels: list[str], truth: np.ndarray, answers: Judge) -> pd.DataFrame:
+    """Return the wrong test rows of which the model is surest, the surest first.
+
+    Of several labels a row, it is how sure the model is of the worst mistake among them.
+    """
     table = test[["origin", "label"]].assign(
-        predicted=predicted, confidence=probabilities.max(axis=1), **test[text_columns(test)]
+        predicted=as_texts(decisions(answers), labels),
+        confidence=confidence(truth, answers),
+        **test[text_columns(test)],
     )
     wrong = table[table["label"] != table["predicted"]]
     return wrong.sort_values("confidence", ascending=False, kind="stable").head(CONFIDENT_MISTAKES)
 
 
-def class_table(truth: np.ndarray, probabilities: np.ndarray, labels: list[str]) -> pd.DataFrame:
+def confidence(truth: np.ndarray, answers: Judge) -> np.ndarray:
+    if not isinstance(answers, LabelSets):
+        return answers.max(axis=1)
+    sure = np.where(answers.chosen, answers.probabilities, 1 - answers.probabilities)
+    return np.where(answers.chosen != truth, sure, 0).max(axis=1)
+
+
+def class_table(truth: np.ndarray, answers: Judge, labels: list[str]) -> pd.DataFrame:
     """Return test rows, precision, recall and f1 of each class, in the order of the classes."""
     precision, recall, f1, rows = metrics.precision_recall_fscore_support(
-        truth, probabilities.argmax(axis=1), labels=range(len(labels)), zero_division=0
+        truth, decisions(answers), labels=range(len(labels)), zero_division=0
     )
     return pd.DataFrame({"label": labels, "n": rows, "precision": precision, "recall": recall, "f1": f1})
 

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from datasets import Dataset
 
-from scoring.slices import SLICE_ROWS, column_slices, judge_slices, large_enough, quartiles, values
+from scoring.slices import SLICE_ROWS, column_slices, judge_slices, label_slices, large_enough, quartiles, values
 from stages.common.errors import UserError
+from stages.common.splits import is_multi_label, label_names, true_labels
 from stages.common.text_columns import TEXT_COLUMNS
 
 NOT_A_SLICE = (
@@ -44,7 +45,10 @@ def slice_table(rows: pd.DataFrame, tokens: Dataset, correct: np.ndarray, column
     num_tokens, kept = (np.asarray(tokens[column]) for column in ("num_tokens", num_kept))
     members = large_enough(quartiles("tokens", pd.Series(num_tokens)))
     members |= large_enough(values("truncated", pd.Series(np.where(kept < num_tokens, "yes", "no"))))
-    members |= large_enough(values("label", rows["label"]))
+    if "label" in tokens.features and is_multi_label(tokens):
+        members |= large_enough(label_slices(true_labels(tokens), label_names(tokens)))
+    else:
+        members |= large_enough(values("label", rows["label"]))
     for column in columns:
         found = large_enough(column_slices(column, rows[column].reset_index(drop=True)))
         members |= found

@@ -23,7 +23,8 @@ def summary(scores: Mapping[str, Any], data: Mapping[str, Any], tokens: Mapping[
 def judged_on(scores: Mapping[str, Any]) -> str:
     rows, clusters = scores["rows"], scores["clusters"]
     together = "" if rows == clusters else f", {clusters:,} clusters of rows that belong together"
-    return f"{rows:,} test rows{together}; 95 % intervals in brackets"
+    what = "; accuracy: all labels of a row right; f1: over all labels" if "thresholds" in scores else ""
+    return f"{rows:,} test rows{together}; 95 % intervals in brackets{what}"
 
 
 def score_lines(scores: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

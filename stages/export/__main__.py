@@ -4,9 +4,12 @@ Run: python -m stages.export
 """
 
 import json
+from pathlib import Path
 
+import numpy as np
 from transformers.utils import logging as transformers_logging
 
+from scoring.calibrated import Calibrated
 from stages.common.errors import run_stage
 from stages.common.outputs import whole_output, write_json
 from stages.common.params import load_params
@@ -34,17 +37,24 @@ def main() -> None:
     base = resolve_model(params.model.base, "model.base")
     validation = read_split(paths["tokenized"], "validation")
     labels = label_names(validation)
-    temperature = json.loads(paths["evaluate.json"].read_text(encoding="utf-8"))["temperature"]
+    calibrated = read_calibrated(paths["evaluate.json"], labels)
     with whole_output(paths["export"]) as folder:
-        save_torch(base, paths["adapter"], labels, temperature, folder, params)
+        save_torch(base, paths["adapter"], labels, calibrated, folder, params)
         graphs = save_onnx(folder, validation) if params.export.onnx else Graphs("export.onnx is false")
         if not graphs.problem:
             copy_program(folder / "predict")
-        write_card(folder, params, labels, temperature, paths)
-        write_manifest(folder, params, labels, temperature, base, paths, graphs)
-        report = check_parity(base, folder, validation, paths, temperature, params)
-        write_manifest(folder, params, labels, temperature, base, paths, graphs, default_precision(report))
+        write_card(folder, params, labels, calibrated, paths)
+        write_manifest(folder, params, labels, calibrated, base, paths, graphs)
+        report = check_parity(base, folder, validation, paths, calibrated, params)
+        write_manifest(folder, params, labels, calibrated, base, paths, graphs, default_precision(report))
     write_json(paths["export.json"], {**report, "megabytes": sizes(paths["export"])})
+
+
+def read_calibrated(path: Path, labels: list[str]) -> Calibrated:
+    """Return what evaluate has fitted on the validation split."""
+    scores = json.loads(path.read_text(encoding="utf-8"))
+    thresholds = scores.get("thresholds")
+    return Calibrated(scores["temperature"], thresholds and np.array([thresholds[label] for label in labels]))
 
 
 if __name__ == "__main__":

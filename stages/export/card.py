@@ -7,6 +7,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from ruamel.yaml import YAML
 
+from scoring.calibrated import Calibrated
 from stages.common.decisive import decisive
 from stages.common.params import Params, TokenizeParams
 from stages.common.text_columns import text_columns
@@ -17,11 +18,11 @@ CARD_SCORES = ("accuracy", "precision", "recall", "f1", "f1_macro", "mcc", "roc_
 LABELS_NAMED = 20
 
 
-def write_card(folder: Path, params: Params, labels: list[str], temperature: float, paths: dict[str, Path]) -> None:
+def write_card(folder: Path, params: Params, labels: list[str], calibrated: Calibrated, paths: dict[str, Path]) -> None:
     """Write README.md: metadata for the Hub, the data, params and scores behind the model, its limits, examples."""
     scores = json.loads(paths["evaluate.json"].read_text(encoding="utf-8"))
     data = json.loads(paths["data.json"].read_text(encoding="utf-8"))
-    examples = classify_examples(folder, paths["prepared"], labels, params.tokenize.max_length)
+    examples = classify_examples(folder, paths["prepared"], labels, calibrated.thresholds, params.tokenize.max_length)
     metadata = ModelCardData(
         library_name="transformers",
         pipeline_tag="text-classification",
@@ -34,7 +35,7 @@ def write_card(folder: Path, params: Params, labels: list[str], temperature: flo
             if name in scores
         ],
     )
-    text = card_text(params, labels, temperature, scores, data, examples, has_program=(folder / "predict").is_dir())
+    text = card_text(params, labels, calibrated, scores, data, examples, has_program=(folder / "predict").is_dir())
     card = ModelCard(f"---\n{metadata.to_yaml()}\n---\n\n{text}")
     card.save(folder / "README.md")
 
@@ -60,7 +61,7 @@ Or with"""
 
 CARD = """# LoRA text classifier
 
-Gives a {row} one of {num_labels} labels: {named}. The base model is {base};
+Gives a {row} {answer} {num_labels} labels: {named}. The base model is {base};
 LoRA adapters and the head were trained, the rest stayed frozen, and the adapters were then added to the weights. The
 logits of all forms are calibrated: they are those of training divided by a temperature of {temperature}, which was
 fitted on the validation split.
@@ -70,10 +71,10 @@ fitted on the validation split.
 ```python
 from transformers import pipeline
 
-classify = pipeline("text-classification", model="FOLDER", truncation=True, max_length={max_length})
+classify = pipeline("text-classification", model="FOLDER", truncation=True, max_length={max_length}{top_k})
 classify({call})
 ```
-
+{several}
 The adapter by itself is in `adapter/`. {adapter}
 
 ## Data
@@ -95,7 +96,7 @@ The shortest text of each label in the test split:
 
 - It knows texts like those it was trained on; on others the scores above say nothing.
 - {reads}
-- It always answers with one of its labels, also where none fits, and may repeat the bias of its base model and data.
+- It {limit}, and may repeat the bias of its base model and data.
 
 ## Params
 
@@ -104,7 +105,13 @@ The shortest text of each label in the test split:
 
 
 def card_text(
-    params: Params, labels: list[str], temperature: float, scores: dict, data: dict, examples: list, has_program: bool
+    params: Params,
+    labels: list[str],
+    calibrated: Calibrated,
+    scores: dict,
+    data: dict,
+    examples: list,
+    has_program: bool,
 ) -> str:
     single = params.data.text_pair_column is None
     pair, column = ("", "") if single else (' --pair "the second text"', " --text-pair-column text_pair")
@@ -114,7 +121,8 @@ def card_text(
         num_labels=len(labels),
         named=named,
         base=code_span(params.model.base),
-        temperature=temperature,
+        **answer_text(labels, calibrated),
+        temperature=calibrated.temperature,
         row="text" if single else "pair of texts",
         program=PROGRAM.format(pair=pair, pair_column=column) if has_program else "With",
         call='["a text"]' if single else '{"text": "a text", "text_pair": "the second text"}',
@@ -141,6 +149,20 @@ def limit_text(params: TokenizeParams) -> str:
         f"  whose logits become one answer by `{params.window_pooling}`. `python -m predict` does so; the pipeline\n"
         "  above reads the start alone."
     )
+
+
+def answer_text(labels: list[str], calibrated: Calibrated) -> dict[str, str]:
+    """Return what the card says of one label a text, or of any number."""
+    if calibrated.thresholds is None:
+        limit = "always answers with one of its labels, also where none fits"
+        return {"answer": "one of", "top_k": "", "several": "", "limit": limit}
+    named = zip(map(escape, labels), calibrated.thresholds.tolist(), strict=True)
+    several = (
+        "\nIt gives the probability of each label. A text has those that reach the label's threshold, which was fitted "
+        f"on the validation split: {', '.join(f'{label} {least}' for label, least in named)}.\n"
+    )
+    limit = "knows no labels but these"
+    return {"answer": "any number of", "top_k": ", top_k=None", "several": several, "limit": limit}
 
 
 def adapter_text(base: str, num_labels: int) -> str:

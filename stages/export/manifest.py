@@ -11,6 +11,7 @@ import predict
 from predict.classifier import MODELS
 from predict.manifest import DIGEST, FORMAT, digest_of, file_sha256
 from predict.scores import as_label
+from scoring.calibrated import Calibrated
 from stages.common.decisive import decisive
 from stages.common.params import Params
 from stages.common.splits import SPLITS, split_path
@@ -31,7 +32,7 @@ def write_manifest(
     folder: Path,
     params: Params,
     labels: list[str],
-    temperature: float,
+    calibrated: Calibrated,
     base: Path,
     paths: dict[str, Path],
     graphs: Graphs,
@@ -49,7 +50,9 @@ def write_manifest(
         "format": FORMAT,
         "labels": labels,
         "label_values": {as_label(value): label for value, label in (params.data.labels or {}).items()},
-        "temperature": temperature,
+        "label_separator": params.data.label_separator,
+        "temperature": calibrated.temperature,
+        "thresholds": None if calibrated.thresholds is None else calibrated.thresholds.tolist(),
         "tokenize": asdict(layout),
         "window_pooling": params.tokenize.window_pooling,
         "versions": {name: version(name) for name in PACKAGES},

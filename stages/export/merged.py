@@ -7,6 +7,7 @@ from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerBase
 
 from predict.tokens import Layout
+from scoring.calibrated import Calibrated
 from stages.common.model import load_adapter, save_adapter, scale_logits
 from stages.common.params import Params
 from stages.common.probe import note
@@ -14,13 +15,16 @@ from stages.common.tokenizer import TextEncoder, load_tokenizer
 
 
 def save_torch(
-    base: Path, adapter_dir: Path, labels: list[str], temperature: float, folder: Path, params: Params
+    base: Path, adapter_dir: Path, labels: list[str], calibrated: Calibrated, folder: Path, params: Params
 ) -> None:
     """Save the adapter with a calibrated head, and the base model with both merged into it, beside its tokenizer."""
     model = load_adapter(base, adapter_dir, labels, params.model.load_in_4bit)
-    scale_logits(model, len(labels), 1 / temperature)
+    scale_logits(model, len(labels), 1 / calibrated.temperature)
     save_adapter(model, folder / "adapter", params.model.base)
-    model.merge_and_unload().save_pretrained(folder)
+    merged = model.merge_and_unload()
+    if calibrated.thresholds is not None:  # so that a pipeline takes the sigmoid of each logit
+        merged.config.problem_type = "multi_label_classification"
+    merged.save_pretrained(folder)
     encoder = TextEncoder(base, params.tokenize, pairs=params.data.text_pair_column is not None)
     if encoder.layout.pairs and not parts_as_trained(encoder.tokenizer, encoder):
         part_texts(encoder.tokenizer, encoder.layout)

@@ -1,25 +1,27 @@
 """Compare each exported form of the model with the trained one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from datasets import Dataset
 from safetensors.numpy import load_file
-from scipy.special import softmax
 from scipy.stats import binomtest
 from transformers import AutoModelForSequenceClassification
 
 from predict.classifier import MODELS, Classifier
-from scoring.clusters import single_rows
+from scoring.calibrated import Calibrated
+from scoring.clusters import single_rows, strata_of
 from scoring.intervals import percentiles
+from scoring.judges import decisions, probabilities, right
 from scoring.resampling import drawn_weights
 from stages.common.errors import UserError
 from stages.common.inference import parity_rows, predict_logits
 from stages.common.model import load_adapter, run_without_padding
 from stages.common.params import Params
 from stages.common.probe import note
-from stages.common.splits import label_names, read_prepared, row_windows
+from stages.common.splits import label_names, read_prepared, row_windows, true_labels
 from stages.common.text_columns import TEXT_COLUMNS
 
 RESAMPLES = 2000
@@ -28,7 +30,7 @@ MAX_SHIFT = 0.05  # of the probabilities, on average, likewise
 
 
 def check_parity(
-    base: Path, folder: Path, validation: Dataset, paths: dict[str, Path], temperature: float, params: Params
+    base: Path, folder: Path, validation: Dataset, paths: dict[str, Path], calibrated: Calibrated, params: Params
 ) -> dict[str, float]:
     """Compare each form of the model with the trained one, on validation texts from the shortest to the longest.
 
@@ -44,7 +46,7 @@ def check_parity(
     trained = load_file(paths["adapter"] / "logits.safetensors")
     report: dict[str, float] = {"parity_rows": len(rows)}
     for form, logits_of in exact_forms(base, folder, rows, params).items():
-        difference = float(np.abs(run_form(form, logits_of) * temperature - trained["parity"]).max())
+        difference = float(np.abs(run_form(form, logits_of) * calibrated.temperature - trained["parity"]).max())
         if not difference <= limit:
             refuse(form, f"a logit differs by {difference:.2g}", "max_logit_difference", limit)
         report[f"{form}_logit_difference"] = difference
@@ -52,7 +54,7 @@ def check_parity(
         texts = read_prepared(paths["prepared"], "validation", [*TEXT_COLUMNS])
         columns = [texts[name].tolist() for name in texts]
         quantized = run_form("int8", lambda: int8_logits(folder, columns, validation))
-        report |= compare_int8(quantized, trained["validation"], temperature, np.asarray(validation["label"]))
+        report |= compare_int8(quantized, trained["validation"], calibrated, true_labels(validation))
         if report["int8_accuracy_lost_ci95_low"] > params.export.max_int8_accuracy_lost:
             lost = f"it loses {report['int8_accuracy_lost']:.2%} of accuracy"
             refuse("int8", lost, "max_int8_accuracy_lost", params.export.max_int8_accuracy_lost)
@@ -90,10 +92,14 @@ def int8_logits(folder: Path, texts: list[list[str]], validation: Dataset) -> np
     return classifier.logits(encoded)
 
 
-def compare_int8(quantized: np.ndarray, trained: np.ndarray, temperature: float, truth: np.ndarray) -> dict[str, float]:
+def compare_int8(
+    quantized: np.ndarray, trained: np.ndarray, calibrated: Calibrated, truth: np.ndarray
+) -> dict[str, float]:
     """Return `compare_decisions`, and by how much int8 moves the probabilities of a text, on average."""
-    shift = np.abs(softmax(quantized, axis=1) - softmax(trained / temperature, axis=1)).max(axis=1)
-    return {**compare_decisions(quantized, trained, truth), "int8_probability_shift": float(shift.mean())}
+    before, after = calibrated.judge(trained), replace(calibrated, temperature=1.0).judge(quantized)
+    shift = np.abs(probabilities(after) - probabilities(before)).max(axis=1)
+    compared = compare_decisions(decisions(after), decisions(before), truth)
+    return {**compared, "int8_probability_shift": float(shift.mean())}
 
 
 def default_precision(report: dict[str, float]) -> str:
@@ -120,19 +126,18 @@ def refuse(form: str, found: str, key: str, limit: float) -> None:
     raise UserError(f"the {form} model is not the trained one: {found}, and export.{key} allows {limit:g}")
 
 
-def compare_decisions(logits: np.ndarray, reference: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Return what logits, float (n, classes), cost in accuracy against others, and how often they decide otherwise.
+def compare_decisions(decided: np.ndarray, expected: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Return what decisions, see scoring/judges.py, cost in accuracy against others, and how often they differ.
 
     The loss has a paired percentile bootstrap interval, the fraction Wilson's.
     """
-    decided, expected = logits.argmax(axis=1), reference.argmax(axis=1)
-    loss = (expected == truth).astype(float) - (decided == truth)
-    rows = single_rows(truth)
+    loss = right(truth, expected).astype(float) - right(truth, decided)
+    rows = single_rows(strata_of(truth))
     sampled = [
         loss[np.argsort(rows.of_row)] @ weights / len(loss) for weights in drawn_weights(rows, RESAMPLES, seed=0)
     ]
     low, high = percentiles(np.concatenate(sampled), rows)
-    flipped = int((decided != expected).sum())
+    flipped = int((~right(expected, decided)).sum())
     wilson = binomtest(flipped, len(truth)).proportion_ci(method="wilson")
     return {
         "int8_accuracy_lost": float(loss.mean()),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from stages.common.errors import run_stage
 from stages.common.outputs import whole_output, write_json
-from stages.common.params import load_params
+from stages.common.params import DataParams, load_params
 from stages.common.paths import stage_paths
 from stages.prepare_data.corrections import correct
 from stages.prepare_data.duplicates import drop_unusable
@@ -19,6 +19,7 @@ from stages.prepare_data.intake import read_selected
 from stages.prepare_data.labels import name_labels
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.rare import settle_rare
+from stages.prepare_data.row_labels import all_labels
 from stages.prepare_data.sources import data_sources
 from stages.prepare_data.store import Store
 from stages.prepare_data.ways import make_splits
@@ -40,7 +41,7 @@ def main() -> None:
         rows, num_read = read_selected(data_sources(params), params, store)
         dropped = {"filter": num_read - len(rows)}
         labels = name_labels(rows, params)
-        rows, corrections = correct(rows, labels, paths["corrections.csv"], note)
+        rows, corrections = correct(rows, labels, paths["corrections.csv"], note, params.multi_label)
         rows, unusable = drop_unusable(rows, params, store)
         rows, labels, dropped["rare_class"] = settle_rare(rows, labels, params, note)
         splits = make_splits(rows, params, note)
@@ -50,7 +51,7 @@ def main() -> None:
         list_dropped(folder / "dropped.csv", store)
         store.remove()
     dropped |= unusable | {"correction": corrections.pop("dropped")}
-    metrics = summarise(num_read, dropped, splits, labels) | {"corrections": corrections}
+    metrics = summarise(num_read, dropped, splits, labels, params) | {"corrections": corrections}
     write_json(paths["data.json"], metrics)
     say(metrics, paths["prepared"])
 
@@ -66,10 +67,12 @@ def say(metrics: dict, prepared_dir: Path) -> None:
         print(f"labels corrected: {changed:,}")
 
 
-def summarise(read: int, dropped: dict[str, int], splits: dict[str, pd.DataFrame], labels: list[str]) -> dict:
+def summarise(
+    read: int, dropped: dict[str, int], splits: dict[str, pd.DataFrame], labels: list[str], params: DataParams
+) -> dict:
     """Return metrics/data.json: counts of rows, and quantiles of the kept texts' lengths in characters."""
     kept = pd.concat(splits.values())
-    counts = {name: rows["label"].value_counts() for name, rows in splits.items()}
+    counts = {name: all_labels(rows["label"], params).value_counts() for name, rows in splits.items()}
     characters = kept["characters"]
     return {
         "rows_read": read,

@@ -1,4 +1,7 @@
-"""Apply the corrections of labels that are kept in Git: data/corrections.csv, with the columns row_id and label."""
+"""Apply the corrections of labels that are kept in Git: data/corrections.csv, with the columns row_id and label.
+
+With `data.multi_label` a correction names all labels that the row should have, with | between them.
+"""
 
 from pathlib import Path
 
@@ -7,12 +10,15 @@ import pandas as pd
 from stages.common.errors import UserError, did_you_mean
 from stages.prepare_data.bad_rows import plural, shown
 from stages.prepare_data.notes import Notes
+from stages.prepare_data.row_labels import in_order
 
 COLUMNS = ["row_id", "label"]
 DROP = "drop"  # in place of a class name: the row is left out
 
 
-def correct(rows: pd.DataFrame, labels: list[str], path: Path, note: Notes) -> tuple[pd.DataFrame, dict[str, int]]:
+def correct(
+    rows: pd.DataFrame, labels: list[str], path: Path, note: Notes, multi_label: bool = False
+) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return the rows with corrected labels and without those to drop, and the counts of both and of those not found.
 
     Raises:
@@ -22,9 +28,12 @@ def correct(rows: pd.DataFrame, labels: list[str], path: Path, note: Notes) -> t
     if not table.empty and list(table.columns) != COLUMNS:
         raise UserError(f"{path} must have the columns {', '.join(COLUMNS)}; however: {', '.join(table.columns)}")
     table = table.reindex(columns=COLUMNS)
-    unknown = ~table["label"].isin([*labels, DROP])
+    given = table["label"]
+    named = given.map(lambda text: in_order(text, labels)) if multi_label else given.where(given.isin(labels))
+    named = named.where(given != DROP, DROP)
+    unknown = named.isna()
     if unknown.any():
-        name = table["label"][unknown].iloc[0]
+        name = given[unknown].iloc[0]
         lines = shown([f"line {line + 2}" for line in table.index[unknown]])
         raise UserError(f"{path}: {lines}: {name!r} is neither a class nor {DROP}{did_you_mean(name, labels)}")
     twice = table["row_id"].duplicated()
@@ -32,7 +41,7 @@ def correct(rows: pd.DataFrame, labels: list[str], path: Path, note: Notes) -> t
         raise UserError(
             f"{path} corrects {shown(table['row_id'][twice].unique().tolist())} twice: keep one line of each"
         )
-    new = rows["row_id"].map(dict(zip(table["row_id"], table["label"], strict=True)))
+    new = rows["row_id"].map(dict(zip(table["row_id"], named, strict=True)))
     changed = new.notna() & (new != DROP) & (new != rows["label"])
     lost = int((~table["row_id"].isin(rows["row_id"])).sum())
     if lost:

@@ -10,6 +10,7 @@ from stages.common.params import DataParams
 from stages.prepare_data.bad_rows import plural, refuse
 from stages.prepare_data.columns import GIVEN
 from stages.prepare_data.notes import Notes
+from stages.prepare_data.row_labels import absent_labels
 from stages.prepare_data.split import split_rows
 
 ORDER = ("test", "validation", "train")  # of two splits with the same text, the first keeps it
@@ -69,7 +70,7 @@ def split_given(rows: pd.DataFrame, params: DataParams, note: Notes) -> dict[str
             part = part.sample(frac=1, random_state=params.seed)
         splits[name] = part
     for name, part in splits.items():
-        if absent := sorted(set(rows["label"]) - set(part["label"])):
+        if absent := absent_labels(rows, part, params):
             note(f"the {name} split has no row labelled {', '.join(absent)}")
     return splits
 

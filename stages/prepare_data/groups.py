@@ -8,6 +8,7 @@ import pandas as pd
 from stages.common.errors import UserError
 from stages.common.params import DataParams
 from stages.prepare_data.bad_rows import plural
+from stages.prepare_data.row_labels import absent_labels, strata
 
 SPLITS = ("test", "validation", "train")
 
@@ -24,7 +25,7 @@ def split_groups(rows: pd.DataFrame, params: DataParams, names: Sequence[str] = 
     """
     random = np.random.default_rng(params.seed)
     units = row_units(rows["group"].to_numpy(), params.block_rows if params.split == "blocked" else 1)
-    labels, classes = pd.factorize(rows["label"], sort=True)
+    labels, classes = pd.factorize(strata(rows["label"], params), sort=True)
     counts = np.zeros((units.max() + 1, len(classes)), dtype=np.int64)  # rows of each unit and label
     np.add.at(counts, (units, labels), 1)
     proportion = counts.sum(axis=0) / len(rows)
@@ -35,7 +36,7 @@ def split_groups(rows: pd.DataFrame, params: DataParams, names: Sequence[str] = 
         chosen = waiting if asked is None else choose(waiting, counts, proportion * asked)
         waiting = waiting[~np.isin(waiting, chosen)]
         found = rows.iloc[np.flatnonzero(np.isin(units, chosen))]
-        refuse_missing_labels(found, split, classes)
+        refuse_missing_labels(absent_labels(rows, found, params), split)
         splits[split] = found.iloc[random.permutation(len(found))]
         if asked is not None and len(found) != asked:
             print(f"{split}: {plural(len(found), 'row')}, {asked:,} asked for: data.group_column keeps groups whole")
@@ -62,8 +63,7 @@ def choose(waiting: np.ndarray, counts: np.ndarray, target: np.ndarray) -> np.nd
     return np.array(chosen, dtype=waiting.dtype)
 
 
-def refuse_missing_labels(rows: pd.DataFrame, split: str, labels: pd.Index) -> None:
-    absent = [label for label in labels if label not in set(rows["label"])]
+def refuse_missing_labels(absent: list[str], split: str) -> None:
     if absent:
         raise UserError(
             f"data.group_column: the {split} split would have no row labelled {', '.join(absent)}: there are too few "

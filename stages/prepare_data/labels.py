@@ -1,69 +1,67 @@
 """Turn label values into the names of classes."""
 
-import re
-import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from predict.label_lists import is_list
 from stages.common.errors import UserError, did_you_mean
 from stages.common.params import DataParams
 from stages.prepare_data.bad_rows import ROWS_SHOWN, plural, refuse, shown
-
-NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
-TRUTHS = {"true": "True", "false": "False"}
+from stages.prepare_data.label_lists import separate_labels
+from stages.prepare_data.label_text import NUMBER, label_text
+from stages.prepare_data.row_labels import join_labels
 
 
 def name_labels(rows: pd.DataFrame, params: DataParams) -> list[str]:
     """Replace each label value by the name of its class and return the class names in order.
 
+    With `data.multi_label` the names of a row's classes become one text, see stages/common/label_sets.py.
+
     Raises:
         UserError: for rows with a missing label, with several, or with one that `data.labels` doesn't name, for numbers
             that are no classes, for labels that differ in capitals alone, and when all have one label.
     """
-    several = rows["label"].map(holds_several)
-    refuse(rows, several, "with several labels", "this trains one label a row: keep one of them in data.label_column")
-    values = rows["label"].map(label_text)
-    refuse(rows, values == "", "without a label", "fill it in, or leave them out with data.filter")
-    counts = values.value_counts()
+    values = separate_labels(rows, params) if params.multi_label else single_labels(rows)
     if params.labels is None:
+        counts = values.value_counts()
         refuse_quantities(counts)
         refuse_variants(counts)
         labels = sorted(counts.index)
-        rows["label"] = values
     else:
-        names = {label_text(value): name for value, name in params.labels.items()}
-        labels = list(dict.fromkeys(names.values()))
-        unknown = ~values.isin(list(names))
-        found = ", ".join(map(repr, values[unknown].unique()[:ROWS_SHOWN]))
-        hint = did_you_mean(values[unknown].iloc[0], names) if unknown.any() else ""
-        remedy = f"it names {shown(list(names), 20)}{hint}; name them too, or leave them out with data.filter"
-        refuse(rows, unknown, f"with a label that data.labels does not name ({found})", remedy)
-        rows["label"] = values.map(names)
-    if rows["label"].nunique() < 2:
-        raise UserError(f"all {len(rows):,} rows are labelled {rows['label'].iloc[0]}: a classifier needs two classes")
-    if absent := [label for label in labels if label not in set(rows["label"])]:
+        values = class_names(rows, values, params.labels)
+        labels = list(dict.fromkeys(params.labels.values()))
+    if values.nunique() < 2:
+        found = values.iloc[0] if len(values) else "with nothing"
+        raise UserError(f"all {len(rows):,} rows are labelled {found}: a classifier needs two classes")
+    if absent := [label for label in labels if label not in set(values)]:
         raise UserError(
             f"data.labels names {', '.join(absent)}, but no row has that label: remove it or check the data"
         )
+    rows["label"] = join_labels(values, labels, rows.index) if params.multi_label else values
     return labels
 
 
-def label_text(value: object) -> str:
-    """Return a label value in one form: 1, 1.0, "1.0" and "1 " are one label, and so are True and "true"."""
-    if value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NaT or value is pd.NA:
-        return ""
-    text = unicodedata.normalize("NFC", str(value)).strip()
-    if NUMBER.fullmatch(text) and "." in text:
-        return text.rstrip("0").rstrip(".")
-    return TRUTHS.get(text.lower(), text)
+def single_labels(rows: pd.DataFrame) -> pd.Series:
+    """Return the label of each row as text."""
+    remedy = "set data.multi_label to true, or keep one of them in data.label_column"
+    refuse(rows, rows["label"].map(is_list), "with several labels", remedy)
+    values = rows["label"].map(label_text)
+    refuse(rows, values == "", "without a label", "fill it in, or leave them out with data.filter")
+    return values
 
 
-def holds_several(value: object) -> bool:
-    """Say whether a value is a list of labels, as a list or as Python or JSON would write one."""
-    return isinstance(value, list | tuple | dict | set | np.ndarray) or (
-        isinstance(value, str) and value.strip().startswith("[") and value.strip().endswith("]")
-    )
+def class_names(rows: pd.DataFrame, values: pd.Series, classes: Mapping[Any, str]) -> pd.Series:
+    """Return the class of each label value; the values stand under the index of their row."""
+    names = {label_text(value): name for value, name in classes.items()}
+    unknown = values[~values.isin(list(names))]
+    found = ", ".join(map(repr, unknown.unique()[:ROWS_SHOWN]))
+    hint = did_you_mean(unknown.iloc[0], names) if len(unknown) else ""
+    remedy = f"it names {shown(list(names), 20)}{hint}; name them too, or leave them out with data.filter"
+    bad = pd.Series(rows.index.isin(unknown.index), index=rows.index)
+    refuse(rows, bad, f"with a label that data.labels does not name ({found})", remedy)
+    return values.map(names)
 
 
 def refuse_quantities(counts: pd.Series) -> None:

@@ -7,6 +7,7 @@ from stages.common.params import DataParams
 from stages.prepare_data.bad_rows import plural, shown
 from stages.prepare_data.columns import GIVEN
 from stages.prepare_data.notes import Notes
+from stages.prepare_data.row_labels import all_labels, join_labels
 
 LEAST_ROWS = 3  # of a class: one for each split
 MERGED = "other"
@@ -19,16 +20,14 @@ def settle_rare(
     """Return the rows, the class names in order, and how many rows were dropped.
 
     A class with fewer than LEAST_ROWS rows, or groups of rows, is rare (of given splits, fewer in train than splits are
-    cut from it): `data.rare_classes` refuses it, drops its rows,
-    or puts them into the class MERGED.
+    cut from it): `data.rare_classes` refuses it, drops its rows, or puts them into the class MERGED. A row that has
+    other labels, too, is kept with those.
 
     Raises:
         UserError: naming all rare classes with their rows.
     """
-    counted = rows[rows[GIVEN].isin(["train", ""])]
     least = LEAST_ROWS - sum(name in set(rows[GIVEN]) for name in ("validation", "test"))
-    grouped = counted["group"].where(counted["group"] != "", counted["row_id"])
-    counts = grouped.groupby(counted["label"]).nunique().reindex(labels, fill_value=0)
+    counts = count_rows(rows[rows[GIVEN].isin(["train", ""])], labels, params)
     rare = counts[counts < least]
     if rare.empty:
         return rows, labels, 0
@@ -41,20 +40,52 @@ def settle_rare(
             f"data.rare_classes: there are {found}, and each split needs one {what} of every class. Set it to drop or "
             f"merge, or put them into other classes by data.labels{many}"
         )
-    is_rare = rows["label"].isin(rare.index)
     common = [label for label in labels if label not in rare.index]
-    if params.rare_classes == "drop":
-        note(f"{plural(int(is_rare.sum()), 'row')} dropped: {found}")
-        dropped = note.drop(rows[is_rare], "rare_class")
-        rows = rows[~is_rare].reset_index(drop=True)
-    else:
-        note(f"{plural(int(is_rare.sum()), 'row')} put into the class {MERGED}: {found}")
-        rows, dropped = rows.assign(label=rows["label"].where(~is_rare, MERGED)), 0
-        common += [] if MERGED in common else [MERGED]
-        if (merged := int((rows["label"] == MERGED).sum())) < LEAST_ROWS:
-            raise UserError(f"data.rare_classes: merged, the rare classes have {plural(merged, 'row')}: set it to drop")
+    if params.rare_classes == "merge" and MERGED not in common:
+        common.append(MERGED)
     if len(common) < 2:
         raise UserError(
             f"data.rare_classes: {params.rare_classes} leaves {len(common)} of the classes, two are needed: {found}"
         )
+    rows, dropped = (drop_labels if params.rare_classes == "drop" else merge_labels)(rows, common, params, note, found)
     return rows, common, dropped
+
+
+def count_rows(rows: pd.DataFrame, labels: list[str], params: DataParams) -> pd.Series:
+    """Return how many rows, or groups of rows, each label has."""
+    grouped = rows["group"].where(rows["group"] != "", rows["row_id"])
+    each = all_labels(rows["label"], params)
+    return grouped.loc[each.index].groupby(each.to_numpy()).nunique().reindex(labels, fill_value=0)
+
+
+def drop_labels(
+    rows: pd.DataFrame, common: list[str], params: DataParams, note: Notes, found: str
+) -> tuple[pd.DataFrame, int]:
+    """Return the rows with no label but the common ones, and how many were dropped for having none of these.
+
+    Where rows may have several labels, they may have none, and none is dropped.
+    """
+    each = all_labels(rows["label"], params)
+    rare = rows.index.isin(each.index[~each.isin(common)])
+    if params.multi_label:
+        note(f"labels taken from {plural(int(rare.sum()), 'row')}, which keep their others: {found}")
+        return rows.assign(label=join_labels(each[each.isin(common)], common, rows.index)), 0
+    note(f"{plural(int(rare.sum()), 'row')} dropped: {found}")
+    return rows[~rare].reset_index(drop=True), note.drop(rows[rare], "rare_class")
+
+
+def merge_labels(
+    rows: pd.DataFrame, common: list[str], params: DataParams, note: Notes, found: str
+) -> tuple[pd.DataFrame, int]:
+    """Return the rows with MERGED in place of the labels that are not common, and that none was dropped.
+
+    Raises:
+        UserError: when the class MERGED is rare itself.
+    """
+    each = all_labels(rows["label"], params)
+    rare = rows.index.isin(each.index[~each.isin(common)])
+    note(f"{plural(int(rare.sum()), 'row')} put into the class {MERGED}: {found}")
+    each = each.where(each.isin(common), MERGED)
+    if (merged := each.index[each == MERGED].nunique()) < LEAST_ROWS:
+        raise UserError(f"data.rare_classes: merged, the rare classes have {plural(merged, 'row')}: set it to drop")
+    return rows.assign(label=join_labels(each, common, rows.index) if params.multi_label else each), 0

@@ -10,7 +10,7 @@ from stages.common.params import DataParams
 from stages.prepare_data.columns import GIVEN, TIME, own_names
 from stages.prepare_data.filter import RowFilter
 from stages.prepare_data.filter_values import FilterError
-from stages.prepare_data.labels import label_text
+from stages.prepare_data.label_text import label_text
 from stages.prepare_data.notes import Notes
 
 MAX_SHOWN = 80  # characters of a filter in a message

@@ -8,6 +8,7 @@ import pandas as pd
 from stages.common.errors import UserError
 from stages.common.params import DataParams
 from stages.prepare_data.groups import SPLITS, split_groups
+from stages.prepare_data.row_labels import strata
 
 LEAST_BLOCKS = 10  # of a label: a rare one gets smaller blocks, or it could not be in every split
 
@@ -15,9 +16,10 @@ LEAST_BLOCKS = 10  # of a label: a rare one gets smaller blocks, or it could not
 def split_rows(rows: pd.DataFrame, params: DataParams, names: Sequence[str] = SPLITS) -> dict[str, pd.DataFrame]:
     """Return the splits that `names` gives, each with the label proportions of the whole, shuffled.
 
-    The rows of a label are shuffled one by one (`random`) or in blocks of neighbours (`blocked`); test, validation
-    and train are then taken from the front. With `blocked`, what is left of a block that a split cuts goes unused,
-    so that no two splits share a block. With `data.group_column` it is groups that are shuffled, see `split_groups`.
+    The rows of a label (of several a row, of the rarest) are shuffled one by one (`random`) or in blocks of neighbours
+    (`blocked`); test, validation and train are then taken from the front. With `blocked`, what is left of a block that
+    a split cuts goes unused, so that no two splits share a block. With `data.group_column` it is groups that are
+    shuffled, see `split_groups`.
 
     Raises:
         UserError: when there are fewer rows than asked for.
@@ -25,12 +27,13 @@ def split_rows(rows: pd.DataFrame, params: DataParams, names: Sequence[str] = SP
     if params.group_column is not None:
         return split_groups(rows, params, names)
     random = np.random.default_rng(params.seed)
+    labels = strata(rows["label"], params)
     waiting: dict[str, list[pd.DataFrame]] = {}
-    for value, group in rows.groupby("label"):
+    for value, group in rows.groupby(labels):
         block_rows = min(params.block_rows, max(1, len(group) // LEAST_BLOCKS)) if params.split == "blocked" else 1
         blocks = [group.iloc[start : start + block_rows] for start in range(0, len(group), block_rows)]
         waiting[str(value)] = [blocks[place] for place in random.permutation(len(blocks))]
-    proportion = rows["label"].value_counts(normalize=True).sort_index()
+    proportion = labels.value_counts(normalize=True).sort_index()
     splits: dict[str, pd.DataFrame] = {}
     for later, name in zip(reversed(range(len(names))), names, strict=True):
         asked = getattr(params, f"{name}_rows")
@@ -68,9 +71,10 @@ def shares(proportion: pd.Series, total: int, most: pd.Series, name: str, params
     counts = np.floor(exact).astype(int)
     rest = (exact - counts).sort_values(ascending=False, kind="stable").index[: total - counts.sum()]
     counts[rest] += 1
-    counts = counts.clip(lower=1, upper=most)
+    least = most.clip(upper=1)
+    counts = counts.clip(lower=least, upper=most)
     while missing := total - counts.sum():
-        room = (most if missing > 0 else 1) - counts
+        room = (most if missing > 0 else least) - counts
         label = (exact - counts)[room != 0].sort_values(ascending=missing < 0, kind="stable").index[0]
         step = min(abs(room[label]), max(1, abs(missing) // len(counts)))
         counts[label] += step if missing > 0 else -step

@@ -7,6 +7,7 @@ from stages.common.params import DataParams
 from stages.prepare_data.bad_rows import refuse
 from stages.prepare_data.columns import TIME
 from stages.prepare_data.notes import Notes
+from stages.prepare_data.row_labels import absent_labels
 
 
 def read_times(rows: pd.DataFrame) -> pd.Series:
@@ -44,7 +45,7 @@ def split_by_time(rows: pd.DataFrame, params: DataParams, note: Notes) -> dict[s
         ordered = ordered.iloc[: len(ordered) - len(split)]
         splits[name] = split.sample(frac=1, random_state=params.seed)
     for name, split in splits.items():
-        absent = ", ".join(sorted(set(rows["label"]) - set(split["label"])))
+        absent = ", ".join(absent_labels(rows, split, params))
         if absent and name == "train":
             raise UserError(f"data.time_column: no row labelled {absent} is early enough to be in the train split")
         if absent:

@@ -7,6 +7,7 @@ from stages.common.params import DataParams
 from stages.prepare_data.columns import GIVEN
 from stages.prepare_data.given import split_given
 from stages.prepare_data.notes import Notes
+from stages.prepare_data.row_labels import absent_labels
 from stages.prepare_data.split import split_rows
 from stages.prepare_data.times import split_by_time
 
@@ -23,4 +24,10 @@ def make_splits(rows: pd.DataFrame, params: DataParams, note: Notes) -> dict[str
             raise UserError(f"data.{name}_rows: null takes all of a given split, but none is given: say how many rows")
     if given != {""}:
         return split_given(rows, params, note)
-    return split_rows(rows, params) if params.time_column is None else split_by_time(rows, params, note)
+    if params.time_column is not None:
+        return split_by_time(rows, params, note)
+    splits = split_rows(rows, params)
+    for name, part in splits.items():
+        if absent := absent_labels(rows, part, params):  # of several labels a row, only the rarest decides
+            note(f"the {name} split has no row labelled {', '.join(absent)}")
+    return splits

@@ -9,7 +9,7 @@ import torch
 
 from stages.common.inference import pad_batch
 from stages.common.params import TrainParams
-from stages.common.splits import row_windows
+from stages.common.splits import multi_hot, row_windows
 from stages.train_lora.bfloat16 import LENGTH_MULTIPLE
 from stages.train_lora.launcher import RANK, WORLD_SIZE
 
@@ -25,8 +25,9 @@ class LengthBatches:
     of several processes each gets its share of every batch.
 
     A batch is a list of pairs: the number of a row, and its weight in the loss, which is the sum of the weighted
-    cross-entropies. The weight of row i in a batch of n rows is `weights[i]` * processes / n. The mean of the
-    processes' gradients, which is what they step by, is then that of the whole batch, however uneven the shares are.
+    cross-entropies; with several labels a row it has a weight for each. The weight of row i in a batch of n rows is
+    `weights[i]` * processes / n. The mean of the processes' gradients, which is what they step by, is then that of the
+    whole batch, however uneven the shares are.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class LengthBatches:
     def __len__(self) -> int:
         return len(self.epoch_batches())
 
-    def __iter__(self) -> Iterator[list[tuple[int, float]]]:
+    def __iter__(self) -> Iterator[list[tuple[int, Any]]]:
         for batch in self.epoch_batches():
             share = batch[self.rank :: self.world_size]
             weights = self.weights[share] * self.world_size / len(batch)
@@ -90,7 +91,7 @@ class WeightedRows(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitems__(self, pairs: list[tuple[int, float]]) -> list[dict[str, Any]]:
+    def __getitems__(self, pairs: list[tuple[int, Any]]) -> list[dict[str, Any]]:
         rows = self.rows.__getitems__([number for number, _ in pairs])
         return [{**row, "weight": weight} for row, (_, weight) in zip(rows, pairs, strict=True)]
 
@@ -99,10 +100,12 @@ class Collator:
     """Pad the windows of rows to the longest: int64 (windows, length), and the prefix float32 (windows, length, width).
 
     In bfloat16 to a multiple of LENGTH_MULTIPLE. A row is one window, unless the split has `windows`: then their number
-    is given, int64 (rows,). Rows to train on come with `weights`, float32 (rows,).
+    is given, int64 (rows,). Rows to train on come with `weights`, float32 (rows,). Labels are numbers of classes, int64
+    (rows,); of `num_classes`, where rows may have several, 0 or 1, float32 (rows, classes), and so are weights.
     """
 
-    def __init__(self, pad_token_id: int, bfloat16: bool = False) -> None:
+    def __init__(self, pad_token_id: int, bfloat16: bool = False, num_classes: int | None = None) -> None:
+        self.num_classes = num_classes
         self.pad_token_id = pad_token_id
         self.multiple = LENGTH_MULTIPLE if bfloat16 else 1
 
@@ -112,7 +115,11 @@ class Collator:
         batch = pad_batch([*chain.from_iterable(texts)], self.pad_token_id, self.multiple)
         if "windows" in rows[0]:
             batch["windows"] = torch.tensor([*map(len, texts)])
-        batch["labels"] = torch.tensor([int(row["label"]) for row in rows])
+        labels = [row["label"] for row in rows]
+        if self.num_classes is None:
+            batch["labels"] = torch.tensor([int(label) for label in labels])
+        else:
+            batch["labels"] = torch.from_numpy(multi_hot(labels, self.num_classes)).float()
         if "weight" in rows[0]:
             batch["weights"] = torch.tensor([row["weight"] for row in rows], dtype=torch.float32)
         if "prefix" in rows[0]:

@@ -5,10 +5,12 @@ import sys
 import numpy as np
 from datasets import Dataset
 
+from stages.common.class_weights import class_counts
 from stages.common.errors import UserError
 from stages.common.params import TrainParams
-from stages.common.splits import label_names
+from stages.common.splits import label_names, true_labels
 from stages.train_lora.callbacks import TRY_NEXT
+from stages.train_lora.evaluations import decide
 
 MOSTLY_UNKNOWN, MOSTLY_ONE_CLASS = 0.5, 0.8  # fractions, of tokens and of rows
 FEW_ROWS, FEW_STEPS = 100, 50
@@ -26,13 +28,15 @@ def check_collapse(
     Raises:
         UserError: when every text gets the same class although the validation split has several.
     """
-    if len(np.unique(validation["label"])) == 1:
+    truth = true_labels(validation)
+    if len(np.unique(truth, axis=0)) == 1:
         texts = "one text" if len(validation) == 1 else "texts of one class only"
         print(f"warning: validation has {texts}: a collapse could not be noticed", file=sys.stderr)
         return
-    predicted = np.unique(logits.argmax(axis=1))
+    predicted = np.unique(decide(logits, truth), axis=0)
     if len(predicted) == 1:
-        name = label_names(train)[predicted[0]]
+        names = np.asarray(label_names(train))[predicted[0]]
+        name = ", ".join(np.atleast_1d(names)) or "none"
         reason = likely_reason(steps, train, params, unknown_id)
         raise UserError(f"training collapsed: the model gives every validation text one class ({name}). {reason}.")
 
@@ -42,7 +46,7 @@ def likely_reason(steps: int, train: Dataset, params: TrainParams, unknown_id: i
     unknown = unknown_fraction(train, unknown_id)
     if unknown >= MOSTLY_UNKNOWN:
         return f"The base model knows only {1 - unknown:.0%} of the tokens: set a model.base for this language"
-    counts = np.bincount(train["label"])
+    counts = class_counts(true_labels(train), len(label_names(train)))
     if counts.max() > MOSTLY_ONE_CLASS * len(train) and params.class_weights is None:
         name = label_names(train)[int(counts.argmax())]
         return f"{counts.max() / len(train):.0%} of the train rows are {name}: set train.class_weights to balanced"

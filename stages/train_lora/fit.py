@@ -15,13 +15,13 @@ from transformers import Trainer, TrainerCallback, TrainerState
 
 from stages.common.attention import use_products
 from stages.common.blocks import find_blocks
-from stages.common.class_weights import class_weights
+from stages.common.class_weights import class_weights, row_weights
 from stages.common.first_position import skip_unread_positions
 from stages.common.inference import longest_first
 from stages.common.memory import peak_memory_gib
 from stages.common.outputs import write_json
 from stages.common.params import TrainParams
-from stages.common.splits import label_names, window_sizes
+from stages.common.splits import is_multi_label, label_names, true_labels, window_sizes
 from stages.train_lora import prefix
 from stages.train_lora.batches import Collator, LengthBatches
 from stages.train_lora.bfloat16 import bfloat16_base, proven_dtype, use_bfloat16
@@ -68,10 +68,10 @@ def fit(
     bfloat16 = use_bfloat16(params.dtype)
     train, by_length = train.select(longest_first(train)), longest_first(validation)
     validation = validation.select(by_length)
-    labels = np.asarray(train["label"])
-    weights = class_weights(params.class_weights, labels, label_names(train))
+    truth, names = true_labels(train), label_names(train)
+    weights = class_weights(params.class_weights, truth, names)
     lengths, windows = window_sizes(train)
-    batches = LengthBatches(lengths, params, weights[labels], windows=windows)
+    batches = LengthBatches(lengths, params, row_weights(weights, truth), windows=windows)
     if not prefix.can_store(model, lowest, (train, validation), params):  # asked in float32, where little can differ
         lowest = 0
     with ExitStack() as stack:
@@ -79,7 +79,7 @@ def fit(
             stack.enter_context(bfloat16_base(model))
         rows, prefix_seconds = store_prefix(model, lowest, (train, validation), params, digest, stack)
         judge = ValidationMetrics(weights)
-        collate = Collator(model.config.pad_token_id, bfloat16)
+        collate = Collator(model.config.pad_token_id, bfloat16, len(names) if is_multi_label(train) else None)
         trainer = make_trainer(model, rows, batches, collate, judge, params, checkpoints, callbacks, pooling)
         started = time.perf_counter()
         trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))

@@ -94,12 +94,18 @@ class ClassifierTrainer(Trainer):
     def compute_loss(
         self, model: torch.nn.Module, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **_: Any
     ) -> Any:
-        """Return the sum of the weighted cross-entropies, or their mean in an evaluation, which weighs no row."""
+        """Return the sum of the weighted cross-entropies, or their mean in an evaluation, which weighs no row.
+
+        With several labels a row each label of each row has a cross-entropy, of the sigmoid of its logit.
+        """
         labels, weights, windows = inputs.pop("labels"), inputs.pop("weights", None), inputs.pop("windows", None)
         outputs = model(**inputs)
         if windows is not None:
             outputs.logits = pool_windows(outputs.logits, windows, self.pooling)
-        losses = torch.nn.functional.cross_entropy(outputs.logits, labels, reduction="none")
+        if labels.dim() == 2:
+            losses = torch.nn.functional.binary_cross_entropy_with_logits(outputs.logits, labels, reduction="none")
+        else:
+            losses = torch.nn.functional.cross_entropy(outputs.logits, labels, reduction="none")
         loss = losses.mean() if weights is None else (losses * weights).sum()
         return (loss, outputs) if return_outputs else loss
 

@@ -65,7 +65,7 @@ def test_what_truncation_cuts_is_learned_from(windowed: Clone) -> None:
     assert tokens["test"]["several_windows_fraction"] > 0.5
     assert tokens["test"]["truncated_fraction"] == 0
     assert scores["accuracy"] > 0.85
-    rows = read_rows(windowed.folder / "data/prepared")
+    rows = read_rows(windowed.folder / "data/prepared", windowed.folder / "data/tokenized")
     truncated = [text.split() for text in rows.test["text"]]
     kept = [words if len(words) <= WIDTH - 2 else [*words[:11], *words[-11:]] for words in truncated]
     telling = np.mean([bool(set(words) & {*GOOD, *BAD}) for words in kept])

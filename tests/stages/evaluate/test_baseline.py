@@ -23,7 +23,7 @@ def prepared(num_rows: int, flipped: list[int]) -> tuple[dict[str, pd.DataFrame]
             truth[split][flipped] = 1 - truth[split][flipped]
         origin = [f"{split}.csv:{row}" for row in range(1, num_rows + 1)]
         label = np.array(["negative", "positive"])[truth[split]]
-        splits[split] = pd.DataFrame({"text": texts, "label": label, "origin": origin})
+        splits[split] = pd.DataFrame({"text": texts, "label": label, "origin": origin, "row_id": origin})
     return splits, truth
 
 
@@ -31,7 +31,7 @@ def test_planted_label_errors_are_found() -> None:
     flipped = [3, 50, 77, 120, 181]
     splits, truth = prepared(200, flipped)
     found = linear_baseline(splits, truth, np.ones(2), 0)
-    probabilities, suspicions = found.probabilities, found.suspicions
+    probabilities, suspicions = found.answers, found.suspicions
     assert classification_scores(truth["test"], probabilities)["accuracy"] > 0.95
     found = label_errors(splits["train"], truth["train"], suspicions, ["negative", "positive"])
     assert set(found["origin"]) == {f"train.csv:{row + 1}" for row in flipped}
@@ -48,7 +48,7 @@ def test_the_baseline_copes_with_classes_that_are_rare_in_training() -> None:
     truth["train"][0] = 3  # one row of class 3, and none of class 2
     truth["test"][:2] = 2
     fitted = linear_baseline(splits, truth, np.ones(4), 0)
-    probabilities, suspicions = fitted.probabilities, fitted.suspicions
+    probabilities, suspicions = fitted.answers, fitted.suspicions
     for found in (probabilities, suspicions):
         assert found.shape == (60, 4)
         np.testing.assert_allclose(found.sum(axis=1), 1)
@@ -71,7 +71,7 @@ def test_characters_are_used_where_words_have_no_spaces(
         splits[split] = pd.DataFrame({"text": texts})
     found = linear_baseline(splits, truth, np.ones(2), 0)
     assert found.kind == "characters"
-    assert classification_scores(truth["test"], found.probabilities)["accuracy"] > 0.95
+    assert classification_scores(truth["test"], found.answers)["accuracy"] > 0.95
 
 
 def test_words_are_used_where_they_do_better() -> None:
@@ -84,7 +84,7 @@ def test_words_are_used_where_they_do_better() -> None:
         )
     found = linear_baseline(splits, truth, np.ones(2), 0)
     assert found.kind == "words"
-    assert classification_scores(truth["test"], found.probabilities)["accuracy"] == 1
+    assert classification_scores(truth["test"], found.answers)["accuracy"] == 1
 
 
 def test_the_baseline_gets_the_weights_of_training() -> None:
@@ -97,7 +97,7 @@ def test_the_baseline_gets_the_weights_of_training() -> None:
             {"text": [f"{'rare' if sign else 'usual'} a{row % 7}" for row, sign in enumerate(clear)]}
         )
     plain, weighted = (
-        classification_scores(truth["test"], linear_baseline(splits, truth, weights, 0).probabilities)
+        classification_scores(truth["test"], linear_baseline(splits, truth, weights, 0).answers)
         for weights in (np.ones(2), np.array([0.55, 5.0]))
     )
     assert weighted["recall"] > plain["recall"] + 0.3

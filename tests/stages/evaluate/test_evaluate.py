@@ -135,7 +135,7 @@ def test_the_stage_judges_slices_and_leaves_tables_and_never_fits_on_the_test_sp
     assert len(wrong) == (~predictions["correct"]).sum()
     assert wrong["confidence"].is_monotonic_decreasing
     errors = left["label_errors.csv"]
-    assert errors.columns.tolist() == ["split", "origin", "label", "suggested", "score", "text"]
+    assert errors.columns.tolist() == ["split", "row_id", "origin", "label", "suggested", "score", "text"]
     assert scores["label_errors"] == {name: (errors["split"] == name).sum() for name in ("test", "train")}
     assert len(left["behaviour_failures.csv"]) == round(
         scores["behaviour"]["failure_rate"] * scores["behaviour"]["cases"], 1

@@ -9,6 +9,7 @@ import pytest
 from huggingface_hub import ModelCard
 from tiny import Clone
 
+from scoring.calibrated import Calibrated
 from stages.common.params import Params, load_params
 from stages.export.card import as_yaml, card_text, used_params
 from stages.export.markdown import code_block, code_span, escape
@@ -29,7 +30,7 @@ def scores() -> dict:
 def write_text(params: Params, has_program: bool = True) -> str:
     rows = {split: {"all": 1} for split in ("train", "validation", "test")}
     examples = [{"text": "a|b\n`c`", "label": label, "given": LABELS[0], "probability": 0.5} for label in LABELS]
-    return card_text(params, LABELS, 1.5, scores(), {"rows": rows}, examples, has_program)
+    return card_text(params, LABELS, Calibrated(1.5, None), scores(), {"rows": rows}, examples, has_program)
 
 
 def test_no_label_is_taken_for_markup(params: Params) -> None:

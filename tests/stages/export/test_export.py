@@ -21,6 +21,7 @@ from transformers import AutoModelForSequenceClassification, pipeline
 
 from predict.classifier import MODELS, Classifier, start_session
 from predict.manifest import file_sha256
+from scoring.calibrated import Calibrated
 from stages.common.errors import UserError
 from stages.common.inference import window_batches
 from stages.common.params import load_params
@@ -39,8 +40,8 @@ def exported(reproduced: Clone, tmp_path: Path) -> Path:
 def check(clone: Clone, base: Path, exported: Path) -> dict[str, float]:
     paths = {"adapter": clone.folder / "models/adapter", "prepared": clone.folder / "data/prepared"}
     validation = read_split(clone.folder / "data/tokenized", "validation")
-    temperature = json.loads(clone.read("metrics/evaluate.json"))["temperature"]
-    return check_parity(base, exported, validation, paths, temperature, load_params(clone.folder / "params.yaml"))
+    calibrated = Calibrated(json.loads(clone.read("metrics/evaluate.json"))["temperature"], None)
+    return check_parity(base, exported, validation, paths, calibrated, load_params(clone.folder / "params.yaml"))
 
 
 def reseal(exported: Path, name: str) -> None:
@@ -188,11 +189,10 @@ def test_the_manifest_names_every_file(reproduced: Clone) -> None:
 
 def test_decisions_are_compared_row_by_row() -> None:
     truth = np.array([0, 1] * 50)
-    reference = np.eye(2)[truth]
-    others = reference.copy()
-    others[:4] = others[:4, ::-1]
-    report = compare_decisions(others, reference, truth)
+    others = truth.copy()
+    others[:4] = 1 - others[:4]
+    report = compare_decisions(others, truth, truth)
     assert report["int8_accuracy_lost"] == pytest.approx(0.04)
     assert report["int8_decisions_flipped"] == pytest.approx(0.04)
     assert 0 <= report["int8_accuracy_lost_ci95_low"] < 0.04 < report["int8_accuracy_lost_ci95_high"] < 0.1
-    assert compare_decisions(reference, reference, truth)["int8_accuracy_lost_ci95_high"] == 0
+    assert compare_decisions(truth, truth, truth)["int8_accuracy_lost_ci95_high"] == 0

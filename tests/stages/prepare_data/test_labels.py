@@ -8,7 +8,8 @@ from tiny import PARAMS
 from stages.common.errors import UserError
 from stages.common.params import DataParams, load_params
 from stages.prepare_data.columns import GIVEN
-from stages.prepare_data.labels import label_text, name_labels
+from stages.prepare_data.label_text import label_text
+from stages.prepare_data.labels import name_labels
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.rare import settle_rare
 from stages.prepare_data.split import split_rows
@@ -56,7 +57,7 @@ def test_data_labels_names_them_in_any_form() -> None:
         ),
         (["EARN", "acq"], {"earn": "e", "acq": "a"}, "with a label that data.labels does not name ('EARN'): f:1"),
         (["poss", "neg"], {"pos": "e", "neg": "a"}, "(did you mean pos?)"),
-        ([["a", "b"], "a"], None, "1 row with several labels: f:1; this trains one label a row"),
+        ([["a", "b"], "a"], None, "1 row with several labels: f:1; set data.multi_label to true"),
         (["['a', 'b']", "a"], None, "1 row with several labels: f:1"),
         ([0.31, 0.5, 2.0, 7.1], None, "numbers with fractions (0.31, 0.5, 7.1), and predicting a number (regression)"),
         (["0.31", "0.5", "2"], None, "predicting a number (regression) is not what this does"),

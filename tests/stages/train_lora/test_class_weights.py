@@ -77,16 +77,18 @@ def test_what_best_means() -> None:
 
 
 def test_weights_keep_the_mean_of_a_row_at_one() -> None:
-    labels = [0] * 6 + [1] * 3 + [2]
+    labels = np.array([0] * 6 + [1] * 3 + [2])
     for asked in WEIGHTS:
         weights = class_weights(asked, labels, ["a", "b", "c"])
         assert weights[labels].mean() == pytest.approx(1)
     np.testing.assert_allclose(class_weights("balanced", labels, ["a", "b", "c"]) * [6, 3, 1], 10 / 3)
     np.testing.assert_allclose(weights / weights[0], [1, 2, 7.5])
-    np.testing.assert_allclose(class_weights({0: 1, 1: 3}, [0, 1], ["0", "1"]), [0.5, 1.5])  # YAML reads 0 as a number
+    np.testing.assert_allclose(
+        class_weights({0: 1, 1: 3}, np.array([0, 1]), ["0", "1"]), [0.5, 1.5]
+    )  # YAML reads 0 as a number
 
 
 @pytest.mark.parametrize("asked", [{"a": 1.0}, {"a": 1.0, "b": 2.0, "z": 1.0}])
 def test_weights_must_name_the_classes(asked: dict) -> None:
     with pytest.raises(UserError, match=r"train\.class_weights: must name every class, which are a, b; however: a"):
-        class_weights(asked, [0, 1], ["a", "b"])
+        class_weights(asked, np.array([0, 1]), ["a", "b"])
