@@ -21,7 +21,7 @@ COMMON_EXACT, COMMON = 50, 4  # texts with a shingle: comparing all that share o
 SUSPECT = 0.05  # of its shingles that a text shares: below this it isn't worth a look (of a third edited, 0.13 stay)
 EDITED = 0.6  # of both texts' words, in order: so much is left of a copy with a third edited (unrelated texts: 0.3)
 FAMILY = 3  # edited copies at least: two texts alone may be by one hand
-REMEMBERED = 20_000  # texts whose words are kept in memory
+REMEMBERED = 2000  # texts whose words are kept in memory
 
 
 def near_duplicate_groups(texts: Iterable[pa.Array], count: int, similarity: float, scratch_dir: Path) -> np.ndarray:

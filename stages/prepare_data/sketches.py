@@ -53,7 +53,7 @@ class Sketches:
         """Return pairs of texts, int64 (pairs, 2), and how many shingles of their sketches they share, two or more.
 
         Args:
-            least: the fraction of the shorter one's shingles that two texts share at least, where all are kept.
+            least: the fraction of the shorter one's shingles that two texts share at least, by what the sketches show.
         """
         popularity = self.drop_single()
         shared = Spill(self.folder / "pairs")
@@ -106,7 +106,6 @@ class Sketches:
         starts, counts = starts[counts > 1], counts[counts > 1]
         pairs = np.stack([packed[starts] >> ROW_BITS, packed[starts] & 2**ROW_BITS - 1], axis=1).astype(np.int64)
         shorter, longer = np.sort(self.totals[pairs], axis=1).T
-        enough = counts >= least * shorter
-        if self.size is not None:
-            enough |= longer > self.size
+        visible = 1 if self.size is None else np.minimum(1, self.size / longer)  # of the longer one's shingles
+        enough = counts >= least * shorter * visible
         return pairs[enough], counts[enough]

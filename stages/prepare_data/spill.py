@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 PARTS = 256  # of five million texts, each has a million shingles
-WAITING = 4_000_000  # numbers that are written at once: 32 MB
+WAITING = 2_000_000  # numbers that are written at once: 16 MB
 
 
 class Spill:

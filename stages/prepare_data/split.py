@@ -13,6 +13,29 @@ from stages.prepare_data.row_labels import strata
 LEAST_BLOCKS = 10  # of a label: a rare one gets smaller blocks, or it could not be in every split
 
 
+class Blocks:
+    """The rows of a label in blocks of neighbours, of which the order is random."""
+
+    def __init__(self, places: np.ndarray, block_rows: int, random: np.random.Generator) -> None:
+        numbers = np.arange(len(places)) // block_rows
+        order = random.permutation(numbers[-1] + 1)
+        self.places = places[np.argsort(np.argsort(order)[numbers], kind="stable")]
+        self.ends = np.cumsum(np.bincount(numbers)[order])  # of the blocks that are left
+        self.begin = 0  # of the first of them
+
+    def available(self, later: int) -> int:
+        """Return how many rows can be taken if `later` blocks are to be left."""
+        return int(self.ends[-1 - later]) - self.begin if len(self.ends) > later else 0
+
+    def take(self, count: int) -> np.ndarray:
+        """Return the places of so many rows; what is left of the last one's block goes unused."""
+        taken = self.places[self.begin : self.begin + count]
+        if count:
+            last = np.searchsorted(self.ends, self.begin + count)
+            self.begin, self.ends = self.ends[last], self.ends[last + 1 :]
+        return taken
+
+
 def split_rows(rows: pd.DataFrame, params: DataParams, names: Sequence[str] = SPLITS) -> dict[str, pd.DataFrame]:
     """Return the splits that `names` gives, each with the label proportions of the whole, shuffled.
 
@@ -28,22 +51,18 @@ def split_rows(rows: pd.DataFrame, params: DataParams, names: Sequence[str] = SP
         return split_groups(rows, params, names)
     random = np.random.default_rng(params.seed)
     labels = strata(rows["label"], params)
-    waiting: dict[str, list[pd.DataFrame]] = {}
-    for value, group in rows.groupby(labels):
-        block_rows = min(params.block_rows, max(1, len(group) // LEAST_BLOCKS)) if params.split == "blocked" else 1
-        blocks = [group.iloc[start : start + block_rows] for start in range(0, len(group), block_rows)]
-        waiting[str(value)] = [blocks[place] for place in random.permutation(len(blocks))]
+    waiting: dict[str, Blocks] = {}
+    for value, places in sorted(rows.groupby(labels).indices.items()):
+        block_rows = min(params.block_rows, max(1, len(places) // LEAST_BLOCKS)) if params.split == "blocked" else 1
+        waiting[str(value)] = Blocks(places, block_rows, random)
     proportion = labels.value_counts(normalize=True).sort_index()
     splits: dict[str, pd.DataFrame] = {}
     for later, name in zip(reversed(range(len(names))), names, strict=True):
         asked = getattr(params, f"{name}_rows")
-        most = pd.Series({label: sum(map(len, blocks[: len(blocks) - later])) for label, blocks in waiting.items()})
+        most = pd.Series({label: blocks.available(later) for label, blocks in waiting.items()})
         counts = most.to_dict() if asked is None else shares(proportion, asked, most, name, params)
-        taken: list[pd.DataFrame] = []
-        for label, blocks in waiting.items():
-            taken += take(blocks, int(counts[label]))
-        split = pd.concat(taken)
-        splits[name] = split.iloc[random.permutation(len(split))]
+        taken = np.concatenate([blocks.take(int(counts[label])) for label, blocks in waiting.items()])
+        splits[name] = rows.iloc[taken[random.permutation(len(taken))]]
     return splits
 
 
@@ -79,13 +98,3 @@ def shares(proportion: pd.Series, total: int, most: pd.Series, name: str, params
         step = min(abs(room[label]), max(1, abs(missing) // len(counts)))
         counts[label] += step if missing > 0 else -step
     return counts.to_dict()
-
-
-def take(blocks: list[pd.DataFrame], count: int) -> list[pd.DataFrame]:
-    """Remove blocks from the front until there are `count` rows and return those rows."""
-    taken = []
-    while count > 0:
-        block = blocks.pop(0).iloc[:count]
-        taken.append(block)
-        count -= len(block)
-    return taken
