@@ -11,6 +11,7 @@ from stages.common.errors import UserError, did_you_mean
 from stages.prepare_data.bad_rows import plural, shown
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.row_labels import in_order
+from stages.prepare_data.texts import id_number
 
 COLUMNS = ["row_id", "label"]
 DROP = "drop"  # in place of a class name: the row is left out
@@ -41,9 +42,10 @@ def correct(
         raise UserError(
             f"{path} corrects {shown(table['row_id'][twice].unique().tolist())} twice: keep one line of each"
         )
-    new = rows["row_id"].map(dict(zip(table["row_id"], named, strict=True)))
+    numbers = table["row_id"].map(id_number)
+    new = rows["row_id"].map(dict(zip(numbers, named, strict=True)))
     changed = new.notna() & (new != DROP) & (new != rows["label"])
-    lost = int((~table["row_id"].isin(rows["row_id"])).sum())
+    lost = int((~numbers.isin(rows["row_id"])).sum())
     if lost:
         note(f"{path}: {plural(lost, 'correction')} of rows that are not in the data")
     rows = rows.assign(label=rows["label"].mask(changed, new))

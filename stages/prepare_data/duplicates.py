@@ -13,6 +13,8 @@ from stages.prepare_data.near_copies import near_duplicate_groups
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.store import Store
 
+DECISIVE = ("label", "group", GIVEN, "place", "key")  # the other columns would only take memory here
+
 
 def drop_unusable(rows: pd.DataFrame, params: DataParams, store: Store) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return the rows that are left, and how many were dropped for each reason.
@@ -26,15 +28,15 @@ def drop_unusable(rows: pd.DataFrame, params: DataParams, store: Store) -> tuple
     note = store.note
     empty = rows["key"] == 0
     dropped = {"empty": note.drop(rows[empty], "empty"), "across_splits": 0}
-    rows = rows[~empty]
-    if (rows[GIVEN] != "").any():
-        rows, dropped["across_splits"] = separate(rows, params, store)
-    rows = keep_first(rows, rows["key"].to_numpy(), "exact_duplicate", dropped, note)
-    if rows.empty:
+    left = rows.loc[~empty, list(DECISIVE)]
+    if (left[GIVEN] != "").any():
+        left = left.assign(**{GIVEN: given_splits(rows[~empty])})
+        left, dropped["across_splits"] = separate(left, params, store)
+    left = keep_first(left, left["key"].to_numpy(), "exact_duplicate", dropped, note)
+    if left.empty:
         raise UserError(f"no row is left: {', '.join(f'{count:,} {reason}' for reason, count in dropped.items())}")
-    groups = near_copies(rows, params, store)
-    rows = keep_first(rows, groups, "near_duplicate", dropped, note)
-    return rows.reset_index(drop=True), dropped
+    left = keep_first(left, near_copies(left, params, store), "near_duplicate", dropped, note)
+    return rows.loc[left.index].assign(**{GIVEN: left[GIVEN]}).reset_index(drop=True), dropped
 
 
 def near_copies(rows: pd.DataFrame, params: DataParams, store: Store) -> np.ndarray:
@@ -57,7 +59,6 @@ def near_copies(rows: pd.DataFrame, params: DataParams, store: Store) -> np.ndar
 
 def separate(rows: pd.DataFrame, params: DataParams, store: Store) -> tuple[pd.DataFrame, int]:
     """Return the rows of given splits without those that are in another one too, and how many those were."""
-    rows = rows.assign(**{GIVEN: given_splits(rows)})
     check_given(rows)
     exact = pd.factorize(rows["key"])[0]
     first = np.unique(exact, return_index=True)[1]

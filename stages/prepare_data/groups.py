@@ -45,8 +45,8 @@ def split_groups(rows: pd.DataFrame, params: DataParams, names: Sequence[str] = 
 
 def row_units(groups: np.ndarray, block_rows: int) -> np.ndarray:
     """Return the number of each row's unit, int (n,): its group, or the run of groups that its group is in."""
-    alone = np.array([f"\0{row}" for row in range(len(groups))], dtype=object)
-    codes = pd.factorize(np.where(groups == "", alone, groups))[0]  # numbered as they first appear
+    alone = -1 - np.arange(len(groups))
+    codes = pd.factorize(np.where(groups == "", alone, pd.factorize(groups)[0]))[0]  # numbered as they first appear
     sizes = np.bincount(codes)
     return (np.cumsum(sizes) - sizes)[codes] // block_rows if block_rows > 1 else codes
 

@@ -14,7 +14,7 @@ from stages.prepare_data.copy_key import hashed_key
 from stages.prepare_data.readers import read_rows
 from stages.prepare_data.selection import note_uncompared, row_filter, select_rows
 from stages.prepare_data.store import Store
-from stages.prepare_data.texts import clean_rows
+from stages.prepare_data.texts import clean_rows, id_number
 
 
 def read_selected(files: Mapping[str, list[Path]], params: DataParams, store: Store) -> tuple[pd.DataFrame, int]:
@@ -48,14 +48,17 @@ def put(rows: pd.DataFrame, store: Store) -> pd.DataFrame:
     """Put rows with clean texts into the store; return what decides about them.
 
     Returns:
-        The columns label, origin, row_id, group, GIVEN and TIME; `place` in the store, int32; the number of
-        `characters`, int32; and a hash of the key by which copies are told, `key`, uint64, 0 where a text is empty.
+        The columns label, origin, group, GIVEN and, if it is there, TIME; `row_id` as a number, uint64; `place` in the
+        store, int32; the number of `characters`, int32; and a hash of the key by which copies are told, `key`, uint64,
+        0 where a text is empty.
     """
+    decisive = rows[["label", "origin", "group", *rows.columns.intersection([GIVEN, TIME])]]
     texts = [rows[name] for name in text_columns(rows)]
     first = len(store)
     if len(rows):
-        store.add(storable(rows.drop(columns=["label", GIVEN, TIME]), store.note))
-    return rows[["label", "origin", "row_id", "group", GIVEN, TIME]].assign(
+        store.add(storable(rows.drop(columns=["label", GIVEN, TIME], errors="ignore"), store.note))
+    return decisive.astype({"group": "category", GIVEN: "category"}).assign(
+        row_id=np.array(list(map(id_number, rows["row_id"])), dtype=np.uint64),
         place=np.arange(first, first + len(rows), dtype=np.int32),
         characters=np.array([sum(map(len, row)) for row in zip(*texts, strict=True)], dtype=np.int32),
         key=np.array(list(map(hashed_key, *texts)), dtype=np.uint64),

@@ -1,5 +1,6 @@
 """Settle what happens to classes that are too rare to be in every split."""
 
+import numpy as np
 import pandas as pd
 
 from stages.common.errors import UserError
@@ -53,9 +54,10 @@ def settle_rare(
 
 def count_rows(rows: pd.DataFrame, labels: list[str], params: DataParams) -> pd.Series:
     """Return how many rows, or groups of rows, each label has."""
-    grouped = rows["group"].where(rows["group"] != "", rows["row_id"])
+    alone = (rows["group"] == "").to_numpy()
+    units = pd.Series(np.where(alone, -1 - np.arange(len(rows)), pd.factorize(rows["group"])[0]), index=rows.index)
     each = all_labels(rows["label"], params)
-    return grouped.loc[each.index].groupby(each.to_numpy()).nunique().reindex(labels, fill_value=0)
+    return units.loc[each.index].groupby(each.to_numpy()).nunique().reindex(labels, fill_value=0)
 
 
 def drop_labels(

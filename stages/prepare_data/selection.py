@@ -33,7 +33,8 @@ def select_rows(rows: pd.DataFrame, params: DataParams, keep: RowFilter | None, 
     named[GIVEN] = (
         rows.attrs.get("split", "") if params.split_column is None else rows[params.split_column].map(label_text)
     )
-    named[TIME] = None if params.time_column is None else rows[params.time_column]
+    if params.time_column is not None:
+        named[TIME] = rows[params.time_column]
     taken = [column for column in meant.values() if column is not None]
     renamed = own_names(rows.columns, taken)
     for old, new in renamed.items():

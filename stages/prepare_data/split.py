@@ -54,7 +54,7 @@ def split_rows(rows: pd.DataFrame, params: DataParams, names: Sequence[str] = SP
     waiting: dict[str, Blocks] = {}
     for value, places in sorted(rows.groupby(labels).indices.items()):
         block_rows = min(params.block_rows, max(1, len(places) // LEAST_BLOCKS)) if params.split == "blocked" else 1
-        waiting[str(value)] = Blocks(places, block_rows, random)
+        waiting[str(value)] = Blocks(np.asarray(places), block_rows, random)
     proportion = labels.value_counts(normalize=True).sort_index()
     splits: dict[str, pd.DataFrame] = {}
     for later, name in zip(reversed(range(len(names))), names, strict=True):

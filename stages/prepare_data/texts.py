@@ -1,5 +1,6 @@
 """Clean the texts and give each row an identity."""
 
+import re
 from hashlib import blake2b
 
 import pandas as pd
@@ -33,3 +34,8 @@ def row_id(*texts: str) -> str:
     It stays the same when files are renamed, rows are added or moved, or the label is changed.
     """
     return blake2b("\0".join(texts).encode("utf-8", "surrogatepass"), digest_size=ID_BYTES).hexdigest()
+
+
+def id_number(identity: str) -> int:
+    """Return a row's identity as a number, and of what is none, 0."""
+    return int(identity, 16) if re.fullmatch(r"[0-9a-f]{16}", identity) else 0
