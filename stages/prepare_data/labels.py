@@ -35,7 +35,7 @@ def name_labels(rows: pd.DataFrame, params: DataParams) -> list[str]:
     if values.nunique() < 2:
         found = values.iloc[0] if len(values) else "with nothing"
         raise UserError(f"all {len(rows):,} rows are labelled {found}: a classifier needs two classes")
-    if absent := [label for label in labels if label not in set(values)]:
+    if absent := sorted(set(labels) - set(values)):
         raise UserError(
             f"data.labels names {', '.join(absent)}, but no row has that label: remove it or check the data"
         )

@@ -15,7 +15,7 @@ from stages.prepare_data.columns import check_columns
 from stages.prepare_data.delimited import read_delimited
 from stages.prepare_data.files import data_files, open_data
 from stages.prepare_data.notes import Notes
-from stages.prepare_data.tables import read_arrow, read_json, read_json_lines, read_parquet, read_workbook
+from stages.prepare_data.tables import BATCH_ROWS, read_arrow, read_json, read_json_lines, read_parquet, read_workbook
 
 READERS = {
     **dict.fromkeys((".csv", ".tsv", ".txt"), read_delimited),
@@ -74,8 +74,8 @@ def read_hub_folder(folder: Path) -> Iterator[pd.DataFrame]:
     except Exception as error:  # `datasets` raises many unrelated types
         raise UserError(f"data.source: {folder} can't be loaded: {' '.join(str(error).split())}") from error
     for name, split in loaded.items():
-        rows = split.to_pandas()
-        for column, feature in split.features.items():
-            if isinstance(feature, datasets.ClassLabel):
-                rows[column] = [feature.int2str(value) if value >= 0 else None for value in rows[column]]
-        yield rows.assign(split=str(name))
+        for rows in split.to_pandas(batch_size=BATCH_ROWS, batched=True):
+            for column, feature in split.features.items():
+                if isinstance(feature, datasets.ClassLabel):
+                    rows[column] = [feature.int2str(value) if value >= 0 else None for value in rows[column]]
+            yield rows.assign(split=str(name))

@@ -67,7 +67,7 @@ class Sketches:
     def drop_single(self) -> np.ndarray:
         """Drop shingles that one text alone has; return how many shingles of each text others have, int64 (count,)."""
         popularity = np.zeros(len(self.totals), dtype=np.int64)
-        for part in range(PARTS):
+        for part in tqdm(range(PARTS), desc="count shingles", unit="part"):
             entries = self.shingles.read(part)
             again = np.flatnonzero(np.diff(entries >> self.row_bits) == 0)
             entries = entries[np.union1d(again, again + 1)]

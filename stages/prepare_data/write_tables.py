@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from tqdm import tqdm
 
 from stages.prepare_data.store import Store
 
@@ -15,7 +16,7 @@ TEXT_SHOWN = 80  # characters of a dropped row
 
 def write_split(path: Path, rows: pd.DataFrame, store: Store) -> None:
     """Write rows as parquet: text, label, origin, row_id, group and the user's own columns."""
-    with ExitStack() as stack:
+    with ExitStack() as stack, tqdm(total=len(rows), desc=f"write {path.name}", unit="row") as bar:
         written, writer = 0, None
         for table in store.in_order(rows["place"].to_numpy()):
             label = pa.array(rows["label"].iloc[written : written + len(table)], pa.large_string())
@@ -24,6 +25,7 @@ def write_split(path: Path, rows: pd.DataFrame, store: Store) -> None:
                 known = pa.Table.from_pandas(table.slice(0, 1).to_pandas(), preserve_index=False).schema.metadata
                 writer = stack.enter_context(pq.ParquetWriter(path, table.schema.with_metadata(known)))
             writer.write_table(table.cast(writer.schema))
+            bar.update(len(table))
             written += len(table)
 
 
