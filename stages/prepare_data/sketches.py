@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from stages.prepare_data.spill import PARTS, Spill
+from stages.prepare_data.spill import Spill
 
 HASH_BITS = 48  # of a shingle: of a billion, a few are like another by chance
+MOST_PARTS = 256  # of five million texts, each has a million shingles
 ROW_BITS = 32  # of a text's number, in a pair
 MOST_TEXTS = 2 ** (64 - HASH_BITS)  # added at once
 
@@ -33,7 +34,8 @@ class Sketches:
         self.totals = np.zeros(count, dtype=np.int32)
         self.row_bits = count.bit_length()
         self.hash_bits = min(HASH_BITS, 72 - self.row_bits)
-        self.shingles = Spill(folder / "shingles")
+        self.parts = min(MOST_PARTS, 1 + count // 1000)
+        self.shingles = Spill(folder / "shingles", self.parts)
 
     def add(self, first: int, runs: np.ndarray, owners: np.ndarray) -> None:
         """Add texts from number `first` on: the hashes of their shingles, (runs,), and the text of each, from 0."""
@@ -47,7 +49,7 @@ class Sketches:
             keys, owners = keys[low], owners[low]
         hashes = keys & 2**self.hash_bits - 1
         rows = (owners + first).astype(np.uint64)
-        self.shingles.add((hashes % PARTS).astype(np.uint8), hashes // PARTS << self.row_bits | rows)
+        self.shingles.add((hashes % self.parts).astype(np.uint8), hashes // self.parts << self.row_bits | rows)
 
     def pairs(self, least: float) -> tuple[np.ndarray, np.ndarray]:
         """Return pairs of texts, int64 (pairs, 2), and how many shingles of their sketches they share, two or more.
@@ -56,18 +58,18 @@ class Sketches:
             least: the fraction of the shorter one's shingles that two texts share at least, by what the sketches show.
         """
         popularity = self.drop_single()
-        shared = Spill(self.folder / "pairs")
-        for part in tqdm(range(PARTS), desc="shared shingles", unit="part"):
+        shared = Spill(self.folder / "pairs", self.parts)
+        for part in tqdm(range(self.parts), desc="shared shingles", unit="part"):
             ends = np.sort(self.linked(self.shingles.read(part), popularity), axis=1)
             packed = ends[:, 0] << ROW_BITS | ends[:, 1]
-            shared.add((ends[:, 0] * PARTS // len(popularity)).astype(np.uint8), packed.astype(np.uint64))
-        kept = [self.frequent(shared.read(part), least) for part in range(PARTS)]
+            shared.add((ends[:, 0] * self.parts // len(popularity)).astype(np.uint8), packed.astype(np.uint64))
+        kept = [self.frequent(shared.read(part), least) for part in range(self.parts)]
         return np.concatenate([pairs for pairs, _ in kept]), np.concatenate([counts for _, counts in kept])
 
     def drop_single(self) -> np.ndarray:
         """Drop shingles that one text alone has; return how many shingles of each text others have, int64 (count,)."""
         popularity = np.zeros(len(self.totals), dtype=np.int64)
-        for part in tqdm(range(PARTS), desc="count shingles", unit="part"):
+        for part in tqdm(range(self.parts), desc="count shingles", unit="part"):
             entries = self.shingles.read(part)
             again = np.flatnonzero(np.diff(entries >> self.row_bits) == 0)
             entries = entries[np.union1d(again, again + 1)]

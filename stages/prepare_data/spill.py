@@ -4,16 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-PARTS = 256  # of five million texts, each has a million shingles
 WAITING = 2_000_000  # numbers that are written at once: 16 MB
 
 
 class Spill:
-    """Numbers, uint64, each in one of PARTS parts; a part has a file in `folder`, which is made."""
+    """Numbers, uint64, each in one of so many parts; a part has a file in `folder`, which is made."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, parts: int) -> None:
         folder.mkdir()
-        self.paths = [folder / str(part) for part in range(PARTS)]
+        self.paths = [folder / str(part) for part in range(parts)]
         self.waiting: list[tuple[np.ndarray, np.ndarray]] = []
 
     def add(self, parts: np.ndarray, numbers: np.ndarray) -> None:
@@ -25,7 +24,7 @@ class Spill:
     def write(self) -> None:
         parts, numbers = map(np.concatenate, zip(*self.waiting, strict=True))
         self.waiting = []
-        ends = np.cumsum(np.bincount(parts, minlength=PARTS))
+        ends = np.cumsum(np.bincount(parts, minlength=len(self.paths)))
         for path, found in zip(self.paths, np.split(numbers[np.argsort(parts, kind="stable")], ends[:-1]), strict=True):
             with path.open("ab") as file:
                 found.tofile(file)

@@ -17,6 +17,7 @@ from stages.prepare_data.duplicates import drop_unusable
 from stages.prepare_data.labels import name_labels
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.rare import settle_rare
+from stages.prepare_data.texts import row_id
 from stages.prepare_data.ways import make_splits
 
 
@@ -65,12 +66,13 @@ def test_copies_with_other_sets_are_conflicts_and_the_order_of_labels_is_none(tm
     assert whole(kept, store)["text"].tolist() == ["one film", "three films"]
     assert (dropped["exact_duplicate"], dropped["exact_duplicate_conflict"]) == (1, 2)
     path = tmp_path / "corrections.csv"
-    path.write_text("row_id,label\nf:1,b\nf:3,b|a\nf:5,\n")
-    corrected, _ = correct(rows, labels, path, Notes(), multi_label=True)
+    one, two, three = map(row_id, ["one film", "two films", "three films"])
+    path.write_text(f"row_id,label\n{one},b\n{two},b|a\n{three},\n")
+    corrected, _ = correct(found, labels, path, Notes(), multi_label=True)
     assert corrected["label"].tolist() == ["b", "a|b", "a|b", "a|b", ""]
-    path.write_text("row_id,label\nf:1,b|x\n")
+    path.write_text(f"row_id,label\n{one},b|x\n")
     with pytest.raises(UserError, match=r"line 2: 'b\|x' is neither a class nor drop"):
-        correct(rows, labels, path, Notes(), multi_label=True)
+        correct(found, labels, path, Notes(), multi_label=True)
 
 
 def test_a_rare_label_is_taken_from_rows_that_keep_the_others() -> None:
