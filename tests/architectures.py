@@ -55,7 +55,6 @@ COLUMNS = (*MODES, "ONNX", "int8", "prefix", "fused")
 TRAINING = {"epochs": 4, "batch_size": 16, "early_stopping_patience": None, "logging_steps": 100}
 TRAIN_ROWS, TEST_ROWS = 160, 60
 LEARNT = 0.85  # accuracy
-LIKE = 0.03  # how far below the plain libraries' accuracy
 PARITY = 1e-4  # of any logit
 ROUNDED = 0.1  # of logits of training, by its number format, in standard deviations
 SECONDS = 600  # for one architecture
@@ -76,7 +75,7 @@ are right, and the reloaded and the merged model give the same logits (`float32`
 | int8 | so it decides with weights of 8 bits: 2 % of the texts otherwise at most |
 | prefix, fused | the output of the frozen blocks was stored; adapters ran fused (where not, training says why) |
 
-`like plain`: transformers and PEFT by themselves get no further with these adapters. `lengths`: its logits depend on
+`like plain`: transformers and PEFT by themselves don't get there, either. `lengths`: its logits depend on
 padding, so texts of one length run together. What can't be trained is refused in one line, before training.
 
 ## What a base model's folder may hold
@@ -148,7 +147,7 @@ def examine_training(mode: str, dtype: str, base: Path, folder: Path, train: Dat
     reached = accuracy(fitted.logits, test)
     if reached < LEARNT:
         plain = plain_accuracy(base, folder, train, test, adapted, rate)
-        found[mode] = "like plain" if reached >= min(LEARNT, plain) - LIKE else "no"
+        found[mode] = "like plain" if plain < LEARNT else "no"
     if kept := why_not_kept(model, fitted, base, folder, test):
         found[mode] = kept
     return found

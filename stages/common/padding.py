@@ -10,7 +10,8 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from stages.common.probe import probe_batch, probe_logits
 
-ROUNDING = 1e-5, 3e-4  # how far it may move logits: of the largest, and of their standard deviation between texts
+ROUNDING = 3e-6, 1e-5  # how far it may move logits, of the largest of them: at least, and at most
+VARIED = 3e-4  # between these, of the standard deviation between texts
 
 
 def padding_changes_logits(model: PreTrainedModel) -> bool:
@@ -29,7 +30,8 @@ def padding_changes_logits(model: PreTrainedModel) -> bool:
     except Exception:  # it takes texts one at a time at most
         return True
     expected = torch.cat(alone)
-    rounding = min(ROUNDING[0] * expected.abs().max(), ROUNDING[1] * expected.std(0).max())
+    least, most = (part * expected.abs().max() for part in ROUNDING)
+    rounding = (VARIED * expected.std(0).max()).clamp(least, most)
     return not bool((padded - expected).abs().max() <= rounding)
 
 
