@@ -21,6 +21,7 @@ STAGES = ["prepare-data", "tokenize", "train-lora", "evaluate", "export", "keep-
 SCHEMA = {
     Path("stages/common/params.py"),
     Path("stages/common/params_file.py"),
+    Path("stages/common/params_values.py"),
 }  # can't change an output: they only reject
 ALLOWED_IMPORTS = {  # of each package, what it may import beside itself
     "predict": set(),

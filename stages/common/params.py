@@ -4,89 +4,30 @@ It only accepts or rejects: no key has a default here, and nothing is changed on
 depends on this file, and why a new key in one section re-runs only the stages that read that section.
 """
 
-import codecs
-import re
-import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from stages.common.params_file import check_params, read_params
-
-Text = Annotated[str, StringConstraints(min_length=1)]
-Count = Annotated[int, Field(ge=1, le=10**9)]  # bounds are where more can only be a slip, and would hang or overflow
-Fraction = Annotated[float, Field(ge=0, le=1)]
-NonNegative = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-BatchSize = Annotated[int, Field(ge=1, le=100_000)]
-Block = Annotated[int, Field(ge=0, le=1000)]  # no model has so many
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Names = Annotated[list[Text], Field(min_length=1)]
-
-INITS = ("default", "gaussian", "orthogonal", "pissa", "olora")
-UNSUPPORTED_INITS = {  # of PEFT's
-    "eva": "reads the training texts before the adapters are made, which this pipeline doesn't",
-    "corda": "reads the training texts before the adapters are made, which this pipeline doesn't",
-    "lora_ga": "takes gradients of the training texts before the adapters are made, which this pipeline doesn't",
-    "loftq": "rounds the base itself, for which there is model.load_in_4bit",
-    "mica": "freezes half of each adapter, which the fused adapters don't know",
-}
-
-
-def _classes(labels: dict) -> dict:
-    if len(set(labels.values())) < 2:
-        raise ValueError("must name at least two classes")
-    if wrong := [name for name in labels.values() if not name.isprintable() or name != name.strip()]:
-        raise ValueError(f"a class's name must be one line, with no space around it, unlike {wrong[0]!r}")
-    whole = [int(value) if isinstance(value, float) and value.is_integer() else value for value in labels]
-    written = {str(value).strip() for value in whole if value == value}
-    if len(written) < len(labels) or "" in written:
-        raise ValueError("a value must be there once, and not be empty: 1, 1.0 and '1' are one value")
-    return labels
-
-
-def _separator(separator: str, info: ValidationInfo) -> str:
-    if info.data.get("multi_label") is False:
-        raise ValueError("goes with multi_label: true")
-    return separator
-
-
-def _command(launcher: str) -> str:
-    try:
-        words = shlex.split(launcher)
-    except ValueError:
-        raise ValueError("a command with a quote that is not closed") from None
-    if not words or not launcher.isprintable():
-        raise ValueError("a command, on one line")
-    return launcher
-
-
-def _known_encoding(name: str) -> str:
-    try:
-        codecs.lookup(name)
-    except LookupError:
-        raise ValueError("must be the name of an encoding that Python knows, such as utf-8 or cp1252") from None
-    return name
-
-
-def _with_train(source: dict) -> dict:
-    if "train" not in source or len(source) < 2:
-        raise ValueError("of splits, train and one of validation and test must be named")
-    return source
-
-
-def _known_init(name: str) -> str:
-    if name in UNSUPPORTED_INITS:
-        raise ValueError(f"{name} {UNSUPPORTED_INITS[name]}; must be one of {', '.join(INITS)} or pissa_niter_N")
-    if name not in INITS and not re.fullmatch(r"pissa_niter_\d+", name):
-        raise ValueError(f"must be one of {', '.join(INITS)} or pissa_niter_N")
-    return name
-
-
-Labels = Annotated[dict[str | int | bool | float, Text], AfterValidator(_classes)]
-
-ClassWeights = Annotated[dict[str | int | bool | float, Positive], Field(min_length=1)]
+from stages.common.params_values import (
+    BatchSize,
+    Block,
+    ClassWeights,
+    Command,
+    Count,
+    Encoding,
+    Fraction,
+    Init,
+    Labels,
+    Names,
+    NonNegative,
+    Positive,
+    Seed,
+    Separator,
+    SourceOfSplits,
+    Text,
+)
 
 
 class Section(BaseModel):
@@ -96,16 +37,12 @@ class Section(BaseModel):
 
 
 class DataParams(Section):
-    source: (
-        Text
-        | Names
-        | Annotated[dict[Literal["train", "validation", "test"], Text | Names], AfterValidator(_with_train)]
-    )
+    source: Text | Names | SourceOfSplits
     """Where the rows are: `package:NAME/PATH`, `hub:OWNER/NAME@COMMIT`, a path or pattern, or a list of these; or such
     for each of `train`, `validation` and `test`, where the splits are given."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
     """The character between the fields of csv files; null finds it, and says so where it isn't the suffix's."""
-    encoding: Annotated[str, AfterValidator(_known_encoding)] | None
+    encoding: Encoding | None
     """How the characters of text files are encoded, such as `cp1252`; null is UTF-8, or what a byte-order mark says."""
     filter: Text | None
     """Rows to keep, by a condition on the columns such as `stars != 3 and source in ["imdb"]`; null keeps all. Allowed
@@ -121,7 +58,7 @@ class DataParams(Section):
     multi_label: bool
     """Whether a row may have any number of labels: a list, or one text with `label_separator` between them. An empty
     label is a row without any."""
-    label_separator: Annotated[str, Field(min_length=1), AfterValidator(_separator)] | None
+    label_separator: Separator | None
     """What stands between the labels of a row, such as `;`; null where they are lists, also as Python or JSON write
     them."""
     rare_classes: Literal["refuse", "drop", "merge"]
@@ -193,7 +130,7 @@ class LoraParams(Section):
     """Scale by alpha / √r instead (arxiv.org/abs/2312.03732)."""
     dora: bool
     """Weight-decomposed adapters (DoRA, arxiv.org/abs/2402.09353)."""
-    init: Annotated[str, AfterValidator(_known_init)]
+    init: Init
     """How the adapters' weights begin: `default`, `gaussian`, `orthogonal`, `pissa`, `pissa_niter_N` or `olora`."""
     rank_pattern: dict[Text, Count]
     """Other ranks for some modules: the end of their names, or a regular expression for it, and the rank."""
@@ -241,7 +178,7 @@ class TrainParams(Section):
     """Number format of the products; `auto` is bfloat16 where the processor multiplies it natively, else float32."""
     prefix_cache_gb: Annotated[float, Field(ge=0, le=1_000_000)]
     """Bound on the stored output of the frozen blocks, in gigabytes; 0 stores none."""
-    launcher: Annotated[Text, AfterValidator(_command)] | None
+    launcher: Command | None
     """A command to start training under, such as `torchrun --nproc-per-node 2`. It is run as it stands."""
     seed: Seed
     """Decides the head's initial weights, the order of batches and the dropout."""
