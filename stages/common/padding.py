@@ -10,15 +10,11 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from stages.common.probe import probe_batch, probe_logits
 
-ROUNDING = 3e-6, 1e-5  # how far it may move logits, of the largest of them: at least, and at most
-VARIED = 3e-4  # between these, of the standard deviation between texts
+ROUNDING = 1e-5  # how far the length of a batch may move logits, of the largest of them
 
 
 def padding_changes_logits(model: PreTrainedModel) -> bool:
-    """Tell whether a text gets other logits when it is padded, right, to the length of another.
-
-    Before the head is trained logits hardly vary: what counts is how far padding moves them beside another text.
-    """
+    """Tell whether a text gets other logits when it is padded, right, to the length of another."""
     batch = probe_batch(model)
     lengths = batch["attention_mask"].sum(1).tolist()
     alone = [
@@ -30,9 +26,29 @@ def padding_changes_logits(model: PreTrainedModel) -> bool:
     except Exception:  # it takes texts one at a time at most
         return True
     expected = torch.cat(alone)
-    least, most = (part * expected.abs().max() for part in ROUNDING)
-    rounding = (VARIED * expected.std(0).max()).clamp(least, most)
-    return not bool((padded - expected).abs().max() <= rounding)
+    return not bool((padded - expected).abs().max() <= ROUNDING * expected.abs().max()) or reads_padding(model, batch)
+
+
+def reads_padding(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> bool:
+    """Tell whether logits change, by whatever little, when the embeddings of padding are those of another token.
+
+    Before the head is trained logits hardly vary, and what padding does to them looks like rounding; but nothing is
+    rounded otherwise here, where shapes stay the same.
+    """
+    padding = batch["attention_mask"] == 0
+
+    def replace(_module: torch.nn.Module, _ids: object, embedded: torch.Tensor) -> torch.Tensor:
+        embedded = embedded.clone()
+        if embedded.shape[0] == len(padding):  # XLNet's stand the other way round
+            embedded[:, : padding.shape[1]][padding] = embedded[0, 1].clone()
+        return embedded
+
+    expected = probe_logits(model, batch)
+    handle = model.get_input_embeddings().register_forward_hook(replace)
+    try:
+        return not torch.equal(probe_logits(model, batch), expected)
+    finally:
+        handle.remove()
 
 
 def run_by_length(model: PreTrainedModel) -> None:
