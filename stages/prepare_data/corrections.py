@@ -28,7 +28,8 @@ def correct(
     table = pd.read_csv(path, dtype=str, keep_default_na=False) if path.read_text("utf-8").strip() else pd.DataFrame()
     if not table.empty and list(table.columns) != COLUMNS:
         raise UserError(f"{path} must have the columns {', '.join(COLUMNS)}; however: {', '.join(table.columns)}")
-    table = table.reindex(columns=COLUMNS)
+    if table.empty:
+        return rows, {"labels": 0, "dropped": 0, "not_found": 0}
     given = table["label"]
     named = given.map(lambda text: in_order(text, labels)) if multi_label else given.where(given.isin(labels))
     named = named.where(given != DROP, DROP)
