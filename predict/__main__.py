@@ -16,7 +16,9 @@ def main() -> None:
     from predict.errors import PredictError
 
     try:
-        sys.exit(run())
+        status = run()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: as it ends, Python would let Ctrl-C kill it
+        sys.exit(status)
     except PredictError as error:
         sys.exit(f"error: {error}")
     except BrokenPipeError:
