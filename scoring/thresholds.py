@@ -3,7 +3,7 @@
 import numpy as np
 
 FEW = 10  # rows with a label, below which its threshold is the one that suits all labels together
-LEAST = 1e-6  # as thresholds are used as they are reported, with so many decimals
+DECIMALS = 4  # as metrics have: a threshold is used as it is reported
 MIDDLE = 0.5  # where no row has any label
 
 
@@ -20,7 +20,7 @@ def fit_thresholds(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         best_threshold(has, probability) if has.sum() >= FEW else common
         for has, probability in zip(truth.T, probabilities.T, strict=True)
     ]
-    return np.maximum(np.round(found, 6), LEAST)
+    return np.maximum(np.round(found, DECIMALS), 10.0**-DECIMALS)
 
 
 def best_threshold(truth: np.ndarray, probability: np.ndarray) -> float:

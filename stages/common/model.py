@@ -50,28 +50,21 @@ def load_base(
     """
     keep_freed_memory()
     check_weights(folder)
-    try:
+    with quiet_transformers(), failures_in_one_line(folder):
         config = classifier_config(folder, labels)
         dropouts = switch_off_dropout(config)
-        with quiet_transformers():
-            model, loading = AutoModelForSequenceClassification.from_pretrained(
-                folder,
-                config=config,
-                dtype=torch.float32,
-                use_safetensors=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # a head for other labels is not an error: it is replaced
-                quantization_config=in_four_bits(config) if load_in_4bit else None,
-            )
-            if load_in_4bit and write_out:
-                model = model.dequantize().cpu()
-    except ImportError as error:
-        raise UserError(f"model.load_in_4bit: {error.msg}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        if machine_limit(error):
-            raise
-        raise UserError(f"model.base: {folder} can't be loaded: {' '.join(str(error).split())}") from error
+        model, loading = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # a head for other labels is not an error: it is replaced
+            quantization_config=in_four_bits(config) if load_in_4bit else None,
+        )
+        if load_in_4bit and write_out:
+            model = model.dequantize().cpu()
     for part, key, value in dropouts:  # what is exported can be trained on by others as usual
         setattr(part_of(model.config, part), key, value)
     model.register_forward_hook(keep_logits)
@@ -183,6 +176,19 @@ def in_four_bits(config: PreTrainedConfig) -> BitsAndBytesConfig:
         bnb_4bit_quant_type="nf4",
         llm_int8_skip_modules=[name for name in linear if not blocks.contain(name)],  # despite its name
     )
+
+
+@contextmanager
+def failures_in_one_line(folder: Path) -> Iterator[None]:
+    """Raise a UserError in place of what transformers raises when a folder holds no model for it."""
+    try:
+        yield
+    except ImportError as error:
+        raise UserError(f"model.load_in_4bit: {error.msg}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        if machine_limit(error):
+            raise
+        raise UserError(f"model.base: {folder} can't be loaded: {' '.join(str(error).split())}") from error
 
 
 @contextmanager

@@ -68,10 +68,7 @@ def fit(
     bfloat16 = use_bfloat16(params.dtype)
     train, by_length = train.select(longest_first(train)), longest_first(validation)
     validation = validation.select(by_length)
-    truth, names = true_labels(train), label_names(train)
-    weights = class_weights(params.class_weights, truth, names)
-    lengths, windows = window_sizes(train)
-    batches = LengthBatches(lengths, params, row_weights(weights, truth), windows=windows)
+    batches, weights = make_batches(train, params)
     if not prefix.can_store(model, lowest, (train, validation), params):  # asked in float32, where little can differ
         lowest = 0
     with ExitStack() as stack:
@@ -79,7 +76,8 @@ def fit(
             stack.enter_context(bfloat16_base(model))
         rows, prefix_seconds = store_prefix(model, lowest, (train, validation), params, digest, stack)
         judge = ValidationMetrics(weights)
-        collate = Collator(model.config.pad_token_id, bfloat16, len(names) if is_multi_label(train) else None)
+        num_labels = len(label_names(train)) if is_multi_label(train) else None
+        collate = Collator(model.config.pad_token_id, bfloat16, num_labels)
         trainer = make_trainer(model, rows, batches, collate, judge, params, checkpoints, callbacks, pooling)
         started = time.perf_counter()
         trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
@@ -89,6 +87,14 @@ def fit(
         trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # or its forward would stay in bfloat16
     torch.set_float32_matmul_precision("highest")  # with which the reloaded model is compared
     return Fitted(trainer.state, best, logits, prefix_seconds, train_seconds)
+
+
+def make_batches(train: Dataset, params: TrainParams) -> tuple[LengthBatches, np.ndarray]:
+    """Return the batches to train on, and the weights of the classes in the loss, see class_weights.py."""
+    truth = true_labels(train)
+    weights = class_weights(params.class_weights, truth, label_names(train))
+    lengths, windows = window_sizes(train)
+    return LengthBatches(lengths, params, row_weights(weights, truth), windows=windows), weights
 
 
 def prepare_model(model: PeftModel, params: TrainParams) -> TrainParams:
