@@ -89,6 +89,8 @@ def end(error: BaseException) -> None:
     line = str(error) if isinstance(error, UserError) else machine_limit(error)
     if isinstance(error, SystemExit) or (line is None and not interrupted):
         return
+    for bar in list(tqdm._instances):  # type: ignore[attr-defined]
+        bar.disable = True  # or it would be drawn once more, after the line
     sys.unraisablehook = lambda _: None  # libraries that clean up fail for the same reason: nothing new to say
     if interrupted:
         print("stopped", file=sys.stderr)

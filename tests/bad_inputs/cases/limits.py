@@ -25,6 +25,7 @@ CASES = [
             nightly=True,
         )
         for stage, megabytes in (("prepare_data", 1), *product(STAGES[2:], (1, 8)))
+        if (stage, megabytes) != ("evaluate", 1)  # glibc aborts a process that can't have its threads' own data
     ),
     Case(
         "no-repository",
