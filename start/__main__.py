@@ -30,7 +30,7 @@ from stages.prepare_data.ways import make_splits
 from start.columns import guess_columns, told_encoding
 from start.cost import estimate_minutes
 from start.report import describe_classes, describe_columns, describe_lengths, describe_splits, lines_of
-from start.settings import settled_params, write_params
+from start.settings import enough_epochs, settled_params, write_params
 from start.several import several_labels
 
 SAMPLE_TEXTS = 2000  # of which lengths and cost are told
@@ -48,18 +48,18 @@ def main() -> None:
     found, changes = look(arguments, params.data)
     with scratch(Path("data/start")) as folder:
         folder.mkdir()
-        sizes, unknown = describe(arguments, params, found, folder)
+        sizes, train, unknown = describe(arguments, params, found, folder)
     changes |= sizes
     if arguments.write:
         changes["source"] = keep_files(resolve_data(arguments.files, "FILE"))
-    finish(changes, arguments.write, unknown)
+    finish({"data": changes, "train": train}, arguments.write, unknown)
 
 
 def describe(
     arguments: argparse.Namespace, params: Params, found: DataParams, folder: Path
-) -> tuple[dict[str, Any], float]:
-    """Print what prepare-data and train-lora would do; return the sizes of the splits, and the fraction of the tokens
-    that the base model doesn't know."""
+) -> tuple[dict[str, Any], dict[str, Any], float]:
+    """Print what prepare-data and train-lora would do; return the sizes of the splits, the keys of the section `train`
+    that suit them, and the fraction of the tokens that the base model doesn't know."""
     note = Notes()
     store = Store(folder / "rows", note)
     rows, num_read = read_selected({"": resolve_data(arguments.files, "FILE")}, found, store)
@@ -75,9 +75,10 @@ def describe(
     sample = store.read(rows["place"].sample(min(SAMPLE_TEXTS, len(rows)), random_state=0).to_numpy())
     unknown = describe_lengths(sample, params)
     describe_splits(splits)
-    minutes = estimate_minutes(sample, splits, params, labels)
-    print(f"training: at most about {minutes} minutes on this machine, by steps just measured")
-    return sizes, unknown
+    epochs = enough_epochs(len(splits["train"]), len(labels), params.train)
+    minutes = estimate_minutes(sample, splits, params, labels, epochs)
+    print(f"training: {epochs} epochs; at most about {minutes} minutes on this machine, by steps just measured")
+    return sizes, {"epochs": epochs}, unknown
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -139,15 +140,15 @@ def keep_files(paths: list[Path]) -> str | list[str]:
     return sources[0] if len(sources) == 1 else sources
 
 
-def finish(changes: dict[str, Any], write: bool, unknown: float) -> None:
-    """Print the lines of params.yaml to change, or change them."""
+def finish(changes: dict[str, dict[str, Any]], write: bool, unknown: float) -> None:
+    """Print the lines of params.yaml to change, by section, or change them."""
     path = Path("params.yaml")
     lines = lines_of(path, changes)
     if not write:
-        print(f"\nIn {path}, under `data:`, set (or run this again with --write):\n{lines}")
+        print(f"\nIn {path}, set (or run this again with --write):\n{lines}")
         return
     write_params(path, changes)
-    print(f"\n{path} now says, under `data:`:\n{lines}\nNext: dvc repro")
+    print(f"\n{path} now says:\n{lines}\nNext: dvc repro")
     if unknown > 0.2:
         print("but first set model.base to a model of this language", file=sys.stderr)
 

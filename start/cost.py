@@ -18,7 +18,9 @@ MEASURED_TEXTS = 64
 BATCH_TEXTS = 8
 
 
-def estimate_minutes(sample: pd.DataFrame, splits: dict[str, pd.DataFrame], params: Params, labels: list[str]) -> str:
+def estimate_minutes(
+    sample: pd.DataFrame, splits: dict[str, pd.DataFrame], params: Params, labels: list[str], epochs: int
+) -> str:
     """Return about how many minutes training takes, as text.
 
     Plain steps of forward and backward are measured for MEASURED_SECONDS; the stage itself is faster where it can keep
@@ -40,5 +42,5 @@ def estimate_minutes(sample: pd.DataFrame, splits: dict[str, pd.DataFrame], para
             model(**batch).logits.sum().backward()
             took += time.perf_counter() - begun
             texts_done += len(some)
-    steps = len(splits["train"]) * params.train.epochs + len(splits["validation"]) / 2
+    steps = len(splits["train"]) * epochs + len(splits["validation"]) / 2
     return f"{max(0.1, steps * took / texts_done / 60):.1f}"

@@ -74,11 +74,14 @@ def describe_splits(splits: dict[str, pd.DataFrame]) -> None:
     print("splits: " + ", ".join(f"{name} {len(splits[name]):,}" for name in ("train", "validation", "test")))
 
 
-def lines_of(path: Path, changes: dict[str, Any]) -> str:
-    """Return the lines of a params file's `data` section that `changes` would change."""
-    now = YAML(typ="safe").load(path)["data"]
-    changed = {key: value for key, value in changes.items() if key not in now or now[key] != value}
+def lines_of(path: Path, changes: dict[str, dict[str, Any]]) -> str:
+    """Return the lines of a params file that `changes`, by section, would change."""
+    now = YAML(typ="safe").load(path)
+    changed = {
+        section: new
+        for section, keys in changes.items()
+        if (new := {key: value for key, value in keys.items() if key not in now[section] or now[section][key] != value})
+    }
     stream = io.StringIO()
-    yaml = YAML()
-    yaml.dump(changed, stream)
-    return "".join(f"  {line}\n" for line in stream.getvalue().splitlines()) if changed else "  (nothing)\n"
+    YAML().dump(changed, stream)
+    return stream.getvalue() if changed else "(nothing)\n"

@@ -1,5 +1,6 @@
 """Choose sizes of the splits, and change a params file."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,11 @@ from ruamel.yaml import YAML
 
 from stages.common.errors import UserError
 from stages.common.outputs import whole_output
-from stages.common.params import DataParams
+from stages.common.params import DataParams, TrainParams
 
 TEST_FRACTION, VALIDATION_FRACTION = 0.2, 0.1
 MOST_TEST, MOST_VALIDATION = 2000, 1000  # rows: beyond these, scores gain little and runs get longer
+LEAST_STEPS, STEPS_A_CLASS, MOST_EPOCHS = 200, 20, 20
 
 
 def settled_params(rows: pd.DataFrame, labels: list[str], params: DataParams) -> tuple[dict[str, Any], DataParams]:
@@ -31,11 +33,18 @@ def settled_params(rows: pd.DataFrame, labels: list[str], params: DataParams) ->
     return sizes, params.model_copy(update=sizes)
 
 
-def write_params(path: Path, changes: dict[str, Any]) -> None:
-    """Change keys of the section `data` of a params file; the rest and the comments stay."""
+def enough_epochs(num_rows: int, num_labels: int, params: TrainParams) -> int:
+    """Return how many epochs it takes to learn from so few rows: what params.yaml says is made for thousands."""
+    steps = max(LEAST_STEPS, STEPS_A_CLASS * num_labels)
+    return max(params.epochs, min(MOST_EPOCHS, math.ceil(steps * params.batch_size / num_rows)))
+
+
+def write_params(path: Path, changes: dict[str, dict[str, Any]]) -> None:
+    """Change keys of sections of a params file; the rest and the comments stay."""
     yaml = YAML()
     yaml.width = 4096
     content = yaml.load(path)
-    content["data"].update(changes)
+    for section, changed in changes.items():
+        content[section].update(changed)
     with whole_output(path) as partial, partial.open("w", encoding="utf-8") as file:
         yaml.dump(content, file)

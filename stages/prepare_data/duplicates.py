@@ -36,7 +36,8 @@ def drop_unusable(rows: pd.DataFrame, params: DataParams, store: Store) -> tuple
     if left.empty:
         raise UserError(f"no row is left: {', '.join(f'{count:,} {reason}' for reason, count in dropped.items())}")
     left = keep_first(left, near_copies(left, params, store), "near_duplicate", dropped, note)
-    return rows.loc[left.index].assign(**{GIVEN: left[GIVEN]}).reset_index(drop=True), dropped
+    kept = rows.drop(columns=["key", "row_id"]).loc[left.index].assign(**{GIVEN: left[GIVEN]})
+    return kept.reset_index(drop=True), dropped
 
 
 def near_copies(rows: pd.DataFrame, params: DataParams, store: Store) -> np.ndarray:

@@ -28,7 +28,7 @@ def settle_rare(
         UserError: naming all rare classes with their rows.
     """
     least = LEAST_ROWS - sum(name in set(rows[GIVEN]) for name in ("validation", "test"))
-    counts = count_rows(rows[rows[GIVEN].isin(["train", ""])], labels, params)
+    counts = count_rows(rows.loc[rows[GIVEN].isin(["train", ""]), ["label", "group"]], labels, params)
     rare = counts[counts < least]
     if rare.empty:
         return rows, labels, 0
@@ -54,9 +54,11 @@ def settle_rare(
 
 def count_rows(rows: pd.DataFrame, labels: list[str], params: DataParams) -> pd.Series:
     """Return how many rows, or groups of rows, each label has."""
+    each = all_labels(rows["label"], params)
+    if params.group_column is None:
+        return each.value_counts().reindex(labels, fill_value=0)
     alone = (rows["group"] == "").to_numpy()
     units = pd.Series(np.where(alone, -1 - np.arange(len(rows)), pd.factorize(rows["group"])[0]), index=rows.index)
-    each = all_labels(rows["label"], params)
     return units.loc[each.index].groupby(each.to_numpy()).nunique().reindex(labels, fill_value=0)
 
 

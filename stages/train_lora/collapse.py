@@ -14,6 +14,7 @@ from stages.train_lora.evaluations import decide
 
 MOSTLY_UNKNOWN, MOSTLY_ONE_CLASS = 0.5, 0.8  # fractions, of tokens and of rows
 FEW_ROWS, FEW_STEPS = 100, 50
+FEW_STEPS_A_CLASS = 10
 
 
 def check_collapse(
@@ -52,8 +53,9 @@ def likely_reason(steps: int, train: Dataset, params: TrainParams, unknown_id: i
         return f"{counts.max() / len(train):.0%} of the train rows are {name}: set train.class_weights to balanced"
     if len(train) < FEW_ROWS:
         return f"{len(train)} train rows are too few: give more data, or raise data.train_rows"
-    if steps < FEW_STEPS:
-        return f"{steps} optimizer steps are too few: raise train.epochs or lower train.batch_size"
+    if steps < max(FEW_STEPS, FEW_STEPS_A_CLASS * len(counts)):
+        few = f"{steps} optimizer steps are too few for {len(counts)} classes"
+        return f"{few}: raise train.epochs or lower train.batch_size"
     return TRY_NEXT.capitalize()
 
 

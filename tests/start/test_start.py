@@ -46,7 +46,7 @@ def test_a_file_is_described_and_nothing_is_written(clone: Clone) -> None:
         "rows: 598 read",
         "classes: 8, news a 150,",
         "splits: train 418, validation 60, test 120",
-        "training: at most about",
+        "training: 8 epochs; at most about",
         "  text_column: Body text\n  label_column: Topic\n",
     ]:
         assert line in said

@@ -26,7 +26,12 @@ def split(labels: list[int], token: int = 5) -> Dataset:
         ([0, 1] * 100, UNKNOWN, 500, "The base model knows only 50% of the tokens: set a model.base for this language"),
         ([0] * 190 + [1] * 10, 5, 500, "95% of the train rows are no: set train.class_weights to balanced"),
         ([0, 1] * 10, 5, 500, "20 train rows are too few: give more data, or raise data.train_rows"),
-        ([0, 1] * 100, 5, 13, "13 optimizer steps are too few: raise train.epochs or lower train.batch_size"),
+        (
+            [0, 1] * 100,
+            5,
+            13,
+            "13 optimizer steps are too few for 2 classes: raise train.epochs or lower train.batch_size",
+        ),
         ([0, 1] * 100, 5, 500, "Try a lower train.learning_rate"),
     ],
 )
