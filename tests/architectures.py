@@ -75,8 +75,8 @@ are right, and the reloaded and the merged model give the same logits (`float32`
 | int8 | so it decides with weights of 8 bits: 2 % of the texts otherwise at most |
 | prefix, fused | the output of the frozen blocks was stored; adapters ran fused (where not, training says why) |
 
-`like plain`: transformers and PEFT by themselves don't get there, either. `lengths`: its logits depend on
-padding, so texts of one length run together. What can't be trained is refused in one line, before training.
+`like plain`: transformers and PEFT by themselves don't get there, either; `no`: they do. `lengths`: its logits depend
+on padding, so texts of one length run together. What can't be trained is refused in one line, before training.
 
 ## What a base model's folder may hold
 
