@@ -30,6 +30,7 @@ SIZES: dict[str, Any] = {  # what the architectures' configurations call their s
     **dict.fromkeys(("v_head_dim", "linear_value_head_dim", "attention_head_dim"), 16),
     **dict.fromkeys(("num_experts", "n_routed_experts", "num_local_experts", "mamba_d_state"), 4),
     **dict.fromkeys(("kv_lora_rank", "q_lora_rank", "sliding_window", "local_attention"), 8),
+    **dict.fromkeys(("initializer_range", "init_std", "embed_init_std"), 0.1),  # for so few dimensions
     "mamba_dt_rank": 2,
     "vocab_size": 2100,
     "pad_token_id": 0,
