@@ -144,4 +144,4 @@ def say(metrics: dict, params: TokenizeParams) -> None:
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_stage(main, "tokenize")

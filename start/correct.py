@@ -13,6 +13,7 @@ from predict.spreadsheet import safe_cell
 from stages.common.errors import MissingInput, run
 from stages.common.outputs import whole_output
 from stages.prepare_data.bad_rows import plural
+from stages.prepare_data.corrections import drop_word, read_corrections
 
 ERRORS, CORRECTIONS = Path("data/evaluation/label_errors.csv"), Path("data/corrections.csv")
 LABELS = Path("data/prepared/labels.json")
@@ -28,17 +29,18 @@ def main() -> None:
         raise MissingInput(f"{ERRORS} is not there: `dvc repro evaluate` makes it")
     errors = pd.read_csv(ERRORS, dtype={"suggested": str}, keep_default_na=False)
     errors = errors[(errors["split"] == arguments.split) & (errors["score"] <= arguments.most_score)]
-    names = {safe_cell(label): label for label in json.loads(LABELS.read_text(encoding="utf-8"))}
+    labels = json.loads(LABELS.read_text(encoding="utf-8"))
+    names = {safe_cell(label): label for label in labels}
     added = pd.DataFrame({"row_id": errors["row_id"], "label": errors["suggested"].map(names)})
-    there = pd.read_csv(CORRECTIONS, dtype=str, keep_default_na=False)
+    there = read_corrections(CORRECTIONS)
     added = added[~added["row_id"].isin(there["row_id"])]
     with whole_output(CORRECTIONS) as partial:
         pd.concat([there, added]).to_csv(partial, index=False, lineterminator="\n")
     print(
         f"{plural(len(added), 'correction')} added to {CORRECTIONS}. Look through them beside {ERRORS}: remove the "
-        "wrong ones, write drop for a row to leave out, then commit the file and run dvc repro."
+        f"wrong ones, write {drop_word(labels)} for a row to leave out, then commit the file and run dvc repro."
     )
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, inputs_of="export")

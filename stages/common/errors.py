@@ -15,6 +15,7 @@ from types import TracebackType
 from tqdm import tqdm
 
 from stages.common.parent import end_with_parent
+from stages.common.unfit import unfit_input
 
 NO_ROOM = re.compile(  # as the operating system says it, or through Rust (safetensors), or torch.save and numpy
     r"No space left on device|File too large|[Qq]uota exceeded|os error (28|27|122)\b|PytorchStreamWriter failed|"
@@ -58,22 +59,28 @@ def did_you_mean(name: str, names: Iterable[object]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def run_stage(main: Callable[[], None]) -> None:
+def run_stage(main: Callable[[], None], stage: str) -> None:
     """Run a stage's `main`; give what the user can mend one line, and exit with status 1 (130 for Ctrl-C)."""
     end_with_parent()
     warnings.simplefilter("ignore", FutureWarning)  # libraries' notes to one another
     tqdm.monitor_interval = 0  # a thread of its own: if there is no memory for it, Python waits for it for ever
     if len(sys.argv) > 1:
         sys.exit(f"error: a stage takes no arguments, but what params.yaml says; however: {' '.join(sys.argv[1:])}")
-    run(main)
+    run(main, inputs_of=stage)
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run the `main` of a stage or another program; what its user can mend is one line and exit status 1."""
+def run(main: Callable[[], None], inputs_of: str | None = None) -> None:
+    """Run the `main` of a stage or another program; what its user can mend is one line and exit status 1.
+
+    Args:
+        inputs_of: the stage whose inputs it reads, which may be damaged.
+    """
     try:
         main()
     except BaseException as error:
         end(error)
+        if inputs_of and isinstance(error, Exception) and (line := unfit_input(inputs_of, error)):
+            end(UserError(line))
         raise
 
 

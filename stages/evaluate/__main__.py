@@ -33,6 +33,7 @@ def main() -> None:
         UserError: for a column of `evaluate.slices` that isn't there, and for mistakes in the behaviour suite.
     """
     params, paths = load_params(), stage_paths("evaluate")
+    counts = [json.loads(paths[name].read_text("utf-8")) for name in ("data.json", "tokenize.json")]
     rows = read_rows(paths["prepared"], paths["tokenized"])
     labels, test, truth = rows.labels, rows.test, rows.truth
     check_columns(params.evaluate.slices, test)
@@ -68,8 +69,8 @@ def main() -> None:
     write_plots(paths, truth, answers, judged.uncalibrated, labels)
     write_table(paths["slices.csv"], slices)
     write_json(paths["evaluate.json"], scores)
-    print(summary(scores, *(json.loads(paths[name].read_text("utf-8")) for name in ("data.json", "tokenize.json"))))
+    print(summary(scores, *counts))
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_stage(main, "evaluate")

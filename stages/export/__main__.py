@@ -58,4 +58,4 @@ def read_calibrated(path: Path, labels: list[str]) -> Calibrated:
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_stage(main, "export")

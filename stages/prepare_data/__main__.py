@@ -87,4 +87,4 @@ def summarise(
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_stage(main, "prepare-data")

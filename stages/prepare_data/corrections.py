@@ -3,6 +3,7 @@
 With `data.multi_label` a correction names all labels that the row should have, with | between them.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,6 @@ from stages.prepare_data.row_labels import in_order
 from stages.prepare_data.texts import id_number
 
 COLUMNS = ["row_id", "label"]
-DROP = "drop"  # in place of a class name: the row is left out
 
 
 def correct(
@@ -25,19 +25,17 @@ def correct(
     Raises:
         UserError: naming the lines that can't be used.
     """
-    table = pd.read_csv(path, dtype=str, keep_default_na=False) if path.read_text("utf-8").strip() else pd.DataFrame()
-    if not table.empty and list(table.columns) != COLUMNS:
-        raise UserError(f"{path} must have the columns {', '.join(COLUMNS)}; however: {', '.join(table.columns)}")
+    table, drop = read_corrections(path), drop_word(labels)
     if table.empty:
         return rows, {"labels": 0, "dropped": 0, "not_found": 0}
     given = table["label"]
     named = given.map(lambda text: in_order(text, labels)) if multi_label else given.where(given.isin(labels))
-    named = named.where(given != DROP, DROP)
+    named = named.where(given != drop, drop)
     unknown = named.isna()
     if unknown.any():
         name = given[unknown].iloc[0]
         lines = shown([f"line {line + 2}" for line in table.index[unknown]])
-        raise UserError(f"{path}: {lines}: {name!r} is neither a class nor {DROP}{did_you_mean(name, labels)}")
+        raise UserError(f"{path}: {lines}: {name!r} is neither a class nor {drop}{did_you_mean(name, labels)}")
     twice = table["row_id"].duplicated()
     if twice.any():
         raise UserError(
@@ -45,10 +43,37 @@ def correct(
         )
     numbers = table["row_id"].map(id_number)
     new = rows["row_id"].map(dict(zip(numbers, named, strict=True)))
-    changed = new.notna() & (new != DROP) & (new != rows["label"])
+    changed = new.notna() & (new != drop) & (new != rows["label"])
     lost = int((~numbers.isin(rows["row_id"])).sum())
     if lost:
         note(f"{path}: {plural(lost, 'correction')} of rows that are not in the data")
     rows = rows.assign(label=rows["label"].mask(changed, new))
-    note.drop(rows[new == DROP], "correction")
-    return rows[new != DROP], {"labels": int(changed.sum()), "dropped": int((new == DROP).sum()), "not_found": lost}
+    note.drop(rows[new == drop], "correction")
+    return rows[new != drop], {"labels": int(changed.sum()), "dropped": int((new == drop).sum()), "not_found": lost}
+
+
+def read_corrections(path: Path) -> pd.DataFrame:
+    """Return the table of corrections, of texts; it may be empty.
+
+    Raises:
+        UserError: when it is not such a table.
+    """
+    try:
+        if not path.read_text("utf-8").strip():
+            return pd.DataFrame(columns=COLUMNS)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except ValueError as error:  # no UTF-8, or no table
+        raise UserError(f"{path} can't be read: {' '.join(str(error).split())}: mend it, as a CSV file") from error
+    if list(table.columns) != COLUMNS or not isinstance(
+        table.index, pd.RangeIndex
+    ):  # rows with more fields make another
+        raise UserError(f"{path} must have the columns {', '.join(COLUMNS)}; however: {path.read_text('utf-8')[:60]!r}")
+    return table
+
+
+def drop_word(labels: Sequence[str]) -> str:
+    """Return what stands in place of a label where a row is to be left out: drop, or (drop) if a class is named so."""
+    word = "drop"
+    while word in labels:
+        word = f"({word})"
+    return word

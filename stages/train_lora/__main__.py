@@ -109,4 +109,4 @@ def summarise(model: PeftModel, fitted: Fitted, history: pd.DataFrame) -> dict[s
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_stage(main, "train-lora")

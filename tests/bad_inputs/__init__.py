@@ -30,7 +30,16 @@ from ruamel.yaml import YAML
 
 Break = Callable[[Path], None]
 MB = 2**20
-ORDER = ["params", "references", "data", "caches", "exports", "predictions", "limits"]  # of the areas on the page
+ORDER = [
+    "params",
+    "references",
+    "data",
+    "between",
+    "caches",
+    "exports",
+    "predictions",
+    "limits",
+]  # of the areas on the page
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,16 @@ def replace(path: str, found: str, replacement: str) -> Break:
         content = (folder / path).read_text(encoding="utf-8")
         assert found in content, f"{path} has no {found}"
         write(path, content.replace(found, replacement, 1))(folder)
+
+    return apply
+
+
+def cut(path: str, keep: float) -> Break:
+    """Leave this fraction of a file, from its start."""
+
+    def apply(folder: Path) -> None:
+        content = (folder / path).read_bytes()
+        write(path, content[: int(len(content) * keep)])(folder)
 
     return apply
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from bad_inputs import Break, Case, both, fifo, remove, replace, write
+from bad_inputs import Break, Case, both, cut, fifo, remove, replace, write
 from predict.manifest import DIGEST, digest_of
 
 EXPORT = "models/export"
@@ -27,14 +27,6 @@ def edit(sealed: bool = False, **changes: object) -> Break:
         if sealed:
             manifest[DIGEST] = digest_of(manifest)
         write(MANIFEST, json.dumps(manifest))(folder)
-
-    return apply
-
-
-def cut(path: str, keep: float) -> Break:
-    def apply(folder: Path) -> None:
-        content = (folder / path).read_bytes()
-        write(path, content[: int(len(content) * keep)])(folder)
 
     return apply
 

@@ -349,6 +349,24 @@ BROKEN: list[tuple[str, str, Break, str]] = [
         "must have the columns row_id, label",
     ),
     (
+        "correction-bytes",
+        "corrections that are no text",
+        write("data/corrections.csv", b"row_id,label\n\xff,\xfe\n"),
+        "data/corrections.csv can't be read: …: mend it, as a CSV file",
+    ),
+    (
+        "correction-quote",
+        "corrections with a quote that is not closed",
+        write("data/corrections.csv", 'row_id,label\n"a,positive\n'),
+        "data/corrections.csv can't be read: …: mend it, as a CSV file",
+    ),
+    (
+        "correction-wide",
+        "corrections with too many fields",
+        write("data/corrections.csv", "row_id,label\na,positive,b,c\n"),
+        "must have the columns row_id, label; however: …",
+    ),
+    (
         "correction-twice",
         "a row corrected twice",
         write("data/corrections.csv", "row_id,label\na,positive\na,negative\n"),

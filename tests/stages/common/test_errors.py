@@ -26,7 +26,7 @@ def ended(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> str | int | 
     monkeypatch.setattr(sys, "argv", ["stage"])
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     with pytest.raises(SystemExit) as end:
-        run_stage(main)
+        run_stage(main, "evaluate")
     return end.value.code
 
 
@@ -71,13 +71,17 @@ def test_a_full_disk_names_the_output_where_a_library_does_not(tmp_path: Path, m
 @pytest.mark.parametrize(
     "error", [KeyError("loss"), FileNotFoundError(errno.ENOENT, "No such file", "x"), ValueError()]
 )
-def test_a_fault_of_ours_stays_a_traceback(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours_stays_a_traceback(error: Exception, small: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where code is being worked on."""
+
     def main() -> None:
         raise error
 
+    (small.folder / "stage.py").write_text("# new")
+    monkeypatch.chdir(small.folder)
     monkeypatch.setattr(sys, "argv", ["stage"])
     with pytest.raises(type(error)) as raised:
-        run_stage(main)
+        run_stage(main, "evaluate")
     assert raised.value is error
 
 
@@ -128,4 +132,4 @@ def test_an_old_python_is_told_which_one_is_needed() -> None:
 def test_a_stage_takes_no_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["stages/tokenize.py", "--max-length", "8"])
     with pytest.raises(SystemExit, match=r"a stage takes no arguments, .*however: --max-length"):
-        run_stage(lambda: None)
+        run_stage(lambda: None, "tokenize")

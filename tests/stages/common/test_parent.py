@@ -26,7 +26,7 @@ def main():
         print("running", flush=True)
         time.sleep(60)
 
-run_stage(main)
+run_stage(main, "tokenize")
 """
 # runs what it is given, by way of a shell that stays, as dvc may
 RUNNER = """

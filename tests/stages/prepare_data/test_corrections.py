@@ -37,6 +37,14 @@ def test_labels_are_corrected_rows_dropped_and_all_of_it_counted(
     assert listed[["origin", "reason", "text"]].values.tolist() == [["f:2", "correction", "two films"]]
 
 
+def test_a_class_named_drop_is_told_from_dropping(table: tuple[pd.DataFrame, Store], tmp_path: Path) -> None:
+    path = tmp_path / "corrections.csv"
+    path.write_text(f"row_id,label\n{row_id('one film')},drop\n{row_id('two films')},(drop)\n")
+    rows, counts = correct(table[0], ["bad", "drop", "good"], path, Notes())
+    assert rows["label"].tolist() == ["drop", "good"]
+    assert counts == {"labels": 1, "dropped": 1, "not_found": 0}
+
+
 @pytest.mark.parametrize("content", ["", "row_id,label\n"])
 def test_no_corrections_change_nothing(table: tuple[pd.DataFrame, Store], tmp_path: Path, content: str) -> None:
     path = tmp_path / "corrections.csv"
@@ -50,7 +58,7 @@ def test_no_corrections_change_nothing(table: tuple[pd.DataFrame, Store], tmp_pa
     ("content", "message"),
     [
         ("row_id,label\na,goood\n", r"line 2: 'goood' is neither a class nor drop \(did you mean good\?\)"),
-        ("id,label\na,good\n", "must have the columns row_id, label; however: id, label"),
+        ("id,label\na,good\n", "must have the columns row_id, label; however: 'id,label"),
         ("row_id,label\na,good\na,bad\n", "corrects a twice"),
     ],
 )

@@ -39,7 +39,7 @@ def train_in(folder: Path, cache_home: Path, disk_bytes: int) -> None:
     with Path("training.log").open("a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-        run_stage(main)
+        run_stage(main, "train-lora")
 
 
 def start(clone: Clone, cache_home: Path, disk_bytes: int = -1) -> BaseProcess:
