@@ -26,6 +26,7 @@ PROCESSES.set_forkserver_preload(["stages.train_lora.__main__"])
 
 def train_in(folder: Path, cache_home: Path, disk_bytes: int) -> None:
     os.chdir(folder)
+    sys.argv = ["stage"]  # not pytest's
     import resource
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (disk_bytes, resource.RLIM_INFINITY))
