@@ -10,7 +10,7 @@ from scoring.clusters import Clusters
 from scoring.comparisons import holm
 from scoring.intervals import DOUBT, percentiles, standard_error
 from scoring.paired import count_flips
-from scoring.resampling import drawn_weights
+from scoring.resampling import resampled_means
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,7 @@ def slice_differences(
         return []
     inside = np.stack(list(members.values()))
     changes = head_correct.astype(float) - base_correct
-    counted = [values for slice_rows in inside for values in (slice_rows * changes, slice_rows)]
-    sums = np.stack([np.bincount(clusters.of_row, weights=values, minlength=clusters.count) for values in counted])
-    drawn = [sums @ weights for weights in drawn_weights(clusters, resamples, seed)]
-    total = np.concatenate(drawn, axis=1)
-    with np.errstate(invalid="ignore"):
-        sampled = total[0::2] / total[1::2]  # (slices, resamples), NaN where no row of the slice was drawn
+    sampled = resampled_means(changes, inside, clusters, resamples, seed)
     p_values = [
         max(count_flips(base_correct[rows], head_correct[rows]).p_value, t_test(changes[rows].mean(), values, clusters))
         for rows, values in zip(inside, sampled, strict=True)

@@ -63,6 +63,21 @@ def resampled_scores(
     return [joined(scores) for scores in parts]
 
 
+def resampled_means(
+    values: np.ndarray, inside: np.ndarray, clusters: Clusters, resamples: int, seed: int
+) -> np.ndarray:
+    """Return the mean of `values`, (rows,), over each part of the rows on each resample, float (parts, resamples).
+
+    Args:
+        inside: the parts, bool (parts, rows). Where no row of one was drawn, its mean is NaN.
+    """
+    counted = [column for part in inside for column in (part * values, part)]
+    sums = np.stack([np.bincount(clusters.of_row, weights=column, minlength=clusters.count) for column in counted])
+    total = np.concatenate([sums @ weights for weights in drawn_weights(clusters, resamples, seed)], axis=1)
+    with np.errstate(invalid="ignore"):
+        return total[0::2] / total[1::2]
+
+
 def joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

@@ -4,9 +4,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest, fisher_exact
+from scipy.stats import binomtest, fisher_exact, t
 
+from scoring.clusters import Clusters
 from scoring.comparisons import holm
+from scoring.intervals import percentiles, standard_error
+from scoring.resampling import resampled_means
 
 SLICE_ROWS = 20  # fewer say too little to be looked at
 SLICE_VALUES = 20  # slices of a column, at most: those of its most frequent values
@@ -47,19 +50,28 @@ def label_slices(truth: np.ndarray, labels: Sequence[str]) -> Iterator[tuple[str
         yield f"label={labels[number]}", truth[:, number]
 
 
-def judge_slices(members: dict[str, np.ndarray], correct: np.ndarray) -> pd.DataFrame:
+def judge_slices(
+    members: dict[str, np.ndarray], correct: np.ndarray, clusters: Clusters, resamples: int, seed: int
+) -> pd.DataFrame:
     """Return n, accuracy, its 95 % interval and whether it is worse than the rest, for each slice, bool (n,).
 
-    The interval is Wilson's. p_value is that of Fisher's exact test, one-sided, of the slice against all other rows;
-    p_holm is corrected for the number of slices (Holm 1979), and `worse` says that it is below SIGNIFICANCE.
+    The interval spans Wilson's and that of the bootstrap. p_value, one-sided, of the slice against all other rows, is
+    the larger of two: that of Fisher's exact test, and that of Student's t with the bootstrap's standard error; so
+    neither few rows nor clusters are forgotten. p_holm is corrected for the number of slices (Holm 1979), and `worse`
+    says that it is below SIGNIFICANCE.
     """
+    parts = [part for inside in members.values() for part in (inside, ~inside)]
+    sampled = resampled_means(correct, np.stack(parts), clusters, resamples, seed) if parts else np.empty((0, 0))
     found = []
-    for name, inside in members.items():
+    for (name, inside), own, rest in zip(members.items(), sampled[0::2], sampled[1::2], strict=True):
         right, others_right = int(correct[inside].sum()), int(correct[~inside].sum())
         n, others = int(inside.sum()), int((~inside).sum())
-        interval = binomtest(right, n).proportion_ci(method="wilson")
-        p_value = fisher_exact([[right, n - right], [others_right, others - others_right]], alternative="less").pvalue
-        found.append((name, n, right / n, interval.low, interval.high, p_value))
+        wilson = binomtest(right, n).proportion_ci(method="wilson")
+        low, high = percentiles(own, clusters)
+        exact = fisher_exact([[right, n - right], [others_right, others - others_right]], alternative="less").pvalue
+        error = standard_error(own - rest, clusters)
+        student = t.cdf((right / n - others_right / others) / error, clusters.degrees) if error else 0.0
+        found.append((name, n, right / n, min(wilson.low, low), max(wilson.high, high), max(exact, student)))
     table = pd.DataFrame(found, columns=["slice", "n", "accuracy", "low", "high", "p_value"])
     p_holm = holm(table["p_value"].tolist())
     return table.assign(p_holm=p_holm, worse=p_holm < SIGNIFICANCE)

@@ -101,10 +101,12 @@ def write_results(folder: Path, model: Judged, train: pd.DataFrame | None = None
 
 def write_metrics(folder: Path, model: Judged, rate: float) -> None:
     truth, probabilities = model.truth, model.probabilities
-    scores = compare(truth, probabilities, probabilities, probabilities[::-1], single_rows(truth), resampling())
+    clusters, params = single_rows(truth), resampling()
+    scores = compare(truth, probabilities, probabilities, probabilities[::-1], clusters, params)
     rates = {"names": model.failure_rate, "typos": 0.0}
     scores |= {"behaviour": {"cases": 20, "failure_rate": model.failure_rate / 2, "failure_rates": rates}}
-    slices = judge_slices(large_enough(values("label", model.rows["label"])), probabilities.argmax(axis=1) == truth)
+    members, right = large_enough(values("label", model.rows["label"])), probabilities.argmax(axis=1) == truth
+    slices = judge_slices(members, right, clusters, params.resamples, params.seed)
     plots = {path: folder / "plots" / path for path in ("roc.csv", "precision_recall.csv", "confusion.csv")}
     plots |= {path: folder / "plots" / path for path in ("reliability.csv", "reliability_uncalibrated.csv")}
     write_plots(plots, truth, probabilities, probabilities, list(model.labels))

@@ -49,7 +49,7 @@ def main() -> None:
     predict = text_predictor(model, base, params.tokenize, params.evaluate, calibrated.temperature)
 
     scores = compare(truth, answers, judged.uncalibrated, baseline.answers, clusters, params.evaluate)
-    slices = slice_table(test, judged.tokens, right(truth, decisions(answers)), params.evaluate.slices)
+    slices = slice_table(test, judged.tokens, right(truth, decisions(answers)), clusters, params.evaluate)
     errors = suspects(rows, baseline.suspicions, probabilities(answers))
     behaviour = judge_behaviour(suite, labels, rows.peculiarity, predict)
     scores["baseline"]["characters"] = int(baseline.kind == "characters")

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 from datasets import Dataset
 
+from scoring.clusters import Clusters
 from scoring.slices import SLICE_ROWS, column_slices, judge_slices, label_slices, large_enough, quartiles, values
 from stages.common.errors import UserError
+from stages.common.params import EvaluateParams
 from stages.common.splits import is_multi_label, label_names, true_labels
 from stages.common.text_columns import TEXT_COLUMNS
 
@@ -29,14 +31,15 @@ def check_columns(columns: list[str], rows: pd.DataFrame) -> None:
             raise UserError(f"evaluate.slices: the data has no column {column!r} to slice by: {names}")
 
 
-def slice_table(rows: pd.DataFrame, tokens: Dataset, correct: np.ndarray, columns: list[str]) -> pd.DataFrame:
+def slice_table(
+    rows: pd.DataFrame, tokens: Dataset, correct: np.ndarray, clusters: Clusters, params: EvaluateParams
+) -> pd.DataFrame:
     """Judge the slices by length, by truncation, by true label and by the user's columns.
 
     Args:
         rows: the test split, with a column `label`.
         tokens: the same rows tokenized, see splits.py.
         correct: whether the model was right, bool (n,).
-        columns: names of columns of `rows`.
 
     Returns:
         A row for each slice, see `judge_slices`.
@@ -49,9 +52,9 @@ def slice_table(rows: pd.DataFrame, tokens: Dataset, correct: np.ndarray, column
         members |= large_enough(label_slices(true_labels(tokens), label_names(tokens)))
     else:
         members |= large_enough(values("label", rows["label"]))
-    for column in columns:
+    for column in params.slices:
         found = large_enough(column_slices(column, rows[column].reset_index(drop=True)))
         members |= found
         if not found:
             print(f"evaluate.slices: no part of {column} has {SLICE_ROWS} rows, and others beside it", file=sys.stderr)
-    return judge_slices(members, correct)
+    return judge_slices(members, correct, clusters, params.resamples, params.seed)

@@ -14,11 +14,17 @@ from sklearn.metrics import average_precision_score
 from tiny import Clone, edit_params
 
 from scoring.calibration import fit_temperature
+from scoring.clusters import single_rows
 from scoring.scores import classification_scores
 from stages.common.errors import UserError
+from stages.common.params import EvaluateParams
 from stages.evaluate.__main__ import main
 from stages.evaluate.plots import OTHERS, confusion_table, curve_tables
 from stages.evaluate.slices import check_columns, slice_table
+
+
+def slicing(*columns: str) -> EvaluateParams:
+    return EvaluateParams(batch_size=16, resamples=500, slices=list(columns), seed=0)
 
 
 def test_a_bad_slice_is_flagged() -> None:
@@ -29,7 +35,7 @@ def test_a_bad_slice_is_flagged() -> None:
     correct = random.random(1000) < np.where(rows["source"] == "phone", 0.7, 0.9)
     num_tokens = random.integers(5, 300, size=1000)
     tokens = Dataset.from_dict({"num_tokens": num_tokens, "length": np.minimum(num_tokens, 256)})
-    table = slice_table(rows, tokens, correct, ["source", "year"]).set_index("slice")
+    table = slice_table(rows, tokens, correct, single_rows(correct), slicing("source", "year")).set_index("slice")
     assert table.index[table["worse"]].tolist() == ["source=phone"]
     assert {"label=a", "label=b", "truncated=yes", "truncated=no", "source=web", "source=mail"} < set(table.index)
     assert [name.split(" (")[0] for name in table.index if name.startswith(("tokens", "year"))] == [
@@ -45,7 +51,8 @@ def test_a_bad_slice_is_flagged() -> None:
 def test_nothing_to_slice(capsys: pytest.CaptureFixture[str]) -> None:
     rows = pd.DataFrame({"label": ["a", "b"] * 5, "source": "web"})
     tokens = Dataset.from_dict({"num_tokens": [7] * 10, "length": [7] * 10})
-    table = slice_table(rows, tokens, np.arange(10) > 2, ["source"])
+    correct = np.arange(10) > 2
+    table = slice_table(rows, tokens, correct, single_rows(correct), slicing("source"))
     assert len(table) == 0
     assert capsys.readouterr().err == "evaluate.slices: no part of source has 20 rows, and others beside it\n"
 
