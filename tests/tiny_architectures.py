@@ -39,11 +39,20 @@ SIZES: dict[str, Any] = {  # what the architectures' configurations call their s
 }
 FULL_AND_SLIDING = ["full_attention", "sliding_attention", "full_attention"]
 MIXED = ["linear_attention", "full_attention", "linear_attention"]
+COMPASS = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 2, 2]}
 LATENT = {"qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 16, "head_dim": 8, "num_key_value_heads": 2}
+SHARED = {
+    "layers_block_type": ["hybrid", "linear_attention", "hybrid"],
+    "attention_head_dim": 32,
+    "num_key_value_heads": 2,
+}
 OTHER_SIZES: dict[str, dict[str, Any]] = {
     "axk1": LATENT | {"mlp_layer_types": ["dense", "sparse", "sparse"]},
     "axk2": LATENT | {"mlp_layer_types": ["dense", "sparse", "sparse"]},
-    "cohere_compass_text": {"layer_types": FULL_AND_SLIDING},
+    "cohere_compass_text": {
+        "layer_types": FULL_AND_SLIDING,
+        "rope_parameters": dict.fromkeys(FULL_AND_SLIDING, COMPASS),
+    },
     "deberta-v2": {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 16},
     "deepseek_v2": LATENT,
     "deepseek_v3": LATENT | {"qk_head_dim": 16},
@@ -57,9 +66,9 @@ OTHER_SIZES: dict[str, dict[str, Any]] = {
     "lilt": {"channel_shrink_ratio": 2, "hidden_size": 24},
     "longformer": {"attention_window": [8, 8, 8]},
     "luke": {"entity_vocab_size": 10, "entity_emb_size": 16},
-    "markuplm": {"max_xpath_tag_unit_embeddings": 8, "max_xpath_subs_unit_embeddings": 8, "max_depth": 4},
+    "markuplm": {"max_depth": 4},
     "minicpm3": LATENT,
-    "mistral4": LATENT | {"qk_head_dim": 16},
+    "mistral4": LATENT | {"qk_head_dim": 16, "head_dim": 16},
     "modernbert": {"global_attn_every_n_layers": 2, "cls_token_id": 2, "sep_token_id": 3},
     "perceiver": {"num_latents": 8, "d_latents": 32, "num_self_attends_per_block": 3, "max_position_embeddings": 64},
     "qwen3_5_text": {"layer_types": MIXED},
@@ -68,7 +77,8 @@ OTHER_SIZES: dict[str, dict[str, Any]] = {
     "roc_bert": {"pronunciation_vocab_size": 10, "shape_vocab_size": 10, "shape_embed_dim": 8},
     "t5": {"decoder_start_token_id": 0},
     "xmod": {"default_language": "en_XX"},
-    "zamba2": {"layers_block_type": ["mamba", "hybrid", "mamba"], "num_mem_blocks": 1, "mamba_headdim": 16},
+    "zamba": SHARED | {"n_mamba_heads": 2},
+    "zamba2": SHARED | {"n_mamba_heads": 4, "mamba_headdim": 16, "num_mem_blocks": 1},
 }
 ARCHITECTURES = tuple(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES)
 

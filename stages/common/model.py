@@ -50,7 +50,7 @@ def load_base(
     """
     keep_freed_memory()
     check_weights(folder)
-    with quiet_transformers(), failures_in_one_line(folder):
+    with quiet_transformers(), failures_in_one_line(folder, load_in_4bit):
         config = classifier_config(folder, labels)
         dropouts = switch_off_dropout(config)
         model, loading = AutoModelForSequenceClassification.from_pretrained(
@@ -65,6 +65,7 @@ def load_base(
         )
         if load_in_4bit and write_out:
             model = model.dequantize().cpu()
+    check_embeddings(model)
     for part, key, value in dropouts:  # what is exported can be trained on by others as usual
         setattr(part_of(model.config, part), key, value)
     model.register_forward_hook(keep_logits)
@@ -92,6 +93,18 @@ def check_weights(folder: Path) -> None:
                 pass
         except SafetensorError as error:
             raise UserError(f"model.base: {path} is damaged or cut short, fetch it again: {error}") from error
+
+
+def check_embeddings(model: PreTrainedModel) -> None:
+    """Raise UserError unless each token id has an embedding in a table: CANINE hashes characters, for one."""
+    try:
+        table = model.get_input_embeddings()
+    except NotImplementedError:
+        table = None
+    if not isinstance(table, torch.nn.Module):
+        raise UserError(
+            f"model.base: {type(model).__name__} has no table of embeddings by token id: choose another base"
+        )
 
 
 def classifier_config(folder: Path, labels: list[str]) -> PreTrainedConfig:
@@ -179,12 +192,13 @@ def in_four_bits(config: PreTrainedConfig) -> BitsAndBytesConfig:
 
 
 @contextmanager
-def failures_in_one_line(folder: Path) -> Iterator[None]:
+def failures_in_one_line(folder: Path, load_in_4bit: bool) -> Iterator[None]:
     """Raise a UserError in place of what transformers raises when a folder holds no model for it."""
     try:
         yield
     except ImportError as error:
-        raise UserError(f"model.load_in_4bit: {error.msg}") from error
+        key = "model.load_in_4bit" if load_in_4bit else f"model.base: {folder} needs a library"
+        raise UserError(f"{key}: {' '.join(error.msg.split())}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         if machine_limit(error):
             raise

@@ -167,6 +167,7 @@ def check_training(model: PeftModel, num_labels: int) -> None:
     try:
         batch = probe_batch(model)
         with probing(model):
+            model.train()  # Reformer, for one, takes fewer texts then
             loss = model(**batch, labels=torch.arange(len(batch["input_ids"]), device=model.device) % num_labels).loss
             loss.backward()
         if not torch.isfinite(loss):
