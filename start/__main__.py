@@ -17,6 +17,7 @@ from stages.common.errors import UserError, run
 from stages.common.outputs import scratch
 from stages.common.params import DataParams, Params, load_params
 from stages.common.references import resolve_data
+from stages.prepare_data.bad_rows import shown
 from stages.prepare_data.duplicates import drop_unusable
 from stages.prepare_data.files import data_files, is_data_set
 from stages.prepare_data.intake import read_selected
@@ -105,6 +106,9 @@ def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams,
     first = next(iter(read_hub_folder(paths[0]) if is_data_set(paths[0]) else read_file(paths[0], reading, Notes())))
     if first.empty:
         first = next((rows for rows in read_file(paths[0], reading, Notes()) if len(rows)), first)
+    if first.empty:
+        each = "; put texts that are a file each into one table" if len(paths) > 1 else ""
+        raise UserError(f"{paths[0]} has no rows, only names of columns ({shown(list(first.columns))}){each}")
     pair = arguments.text_pair_column
     others = first.drop(columns=[pair], errors="ignore")
     text, label = guess_columns(others, arguments.text_column, arguments.label_column)
@@ -114,7 +118,7 @@ def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams,
         how = f"with {several['label_separator']!r} between them" if several["label_separator"] else "as lists"
         print(f"rows have several labels, {how}; a row may have none. If that is wrong: data.multi_label: false")
     elif (missing := missing_labels(first[label])).any():
-        changes["filter"] = f'`{label}` != ""' if first[label].dtype == "str" else f"`{label}`.notna()"
+        changes["filter"] = f"`{label}`.notna()"
         print(f"{int(missing.sum()):,} of the first {len(first):,} rows have no label: data.filter leaves them out")
     describe_columns(paths, first, text, label, encoding)
     return params.model_copy(update=changes), changes

@@ -57,7 +57,8 @@ def resolve_data(references: str | list[str], key: str) -> list[Path]:
             paths = [_resolve_one(reference, key, "dataset", DATASET_FILES)]
         else:
             _check_path(reference, key)
-            paths = sorted(Path(match) for match in glob.glob(reference, recursive=True))  # noqa: PTH207 (absolute)
+            matches = glob.glob(reference, recursive=True) or glob.glob(glob.escape(reference))  # noqa: PTH207 (absolute)
+            paths = sorted(map(Path, matches))
             if not paths:
                 raise MissingInput(f"{key}: no file matches {reference} (looked in {Path.cwd()})")
         for path in paths:

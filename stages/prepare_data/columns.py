@@ -24,11 +24,15 @@ NAMED = (  # params that name a column
 )
 
 
-def check_columns(path: Path, columns: list[str], params: DataParams) -> None:
-    """Raise a UserError for a column that the params name and the file lacks, and for one that it has twice."""
+def check_unique(path: Path, columns: list[str]) -> None:
+    """Raise a UserError for a column that a file has twice."""
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
         raise UserError(f"{path} has two columns called {', '.join(twice)}: rename one")
+
+
+def check_columns(path: Path, columns: list[str], params: DataParams) -> None:
+    """Raise a UserError for a column that the params name and the file lacks."""
     for key, other in (("label", "text"), ("text_pair", "text"), ("text_pair", "label")):
         if (name := getattr(params, f"{key}_column")) == getattr(params, f"{other}_column"):
             raise UserError(f"data.{key}_column: must not be the {other}'s column; however: {name!r} is both")

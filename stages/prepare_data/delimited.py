@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -14,6 +15,7 @@ from stages.prepare_data.files import DataFile, decoded, undecodable
 from stages.prepare_data.notes import Notes
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+EXCEL_LINE = re.compile(r"sep=(.)\r?\n")  # before the header, for Excel alone
 SAMPLE_RECORDS = 100  # by which the delimiter is told
 BATCH_CHARACTERS = 8_000_000  # bounds memory
 FIELD_CHARACTERS = 100_000_000  # beyond it a quote was not closed
@@ -26,7 +28,9 @@ def read_delimited(file: DataFile, params: DataParams, note: Notes) -> Iterator[
         UserError: naming the rows with more or fewer fields than the header, and a quote that is not closed.
     """
     lines, sample = decoded(file, params.encoding)
-    delimiter = params.delimiter or told_delimiter(file, sample, params, note)
+    if told := EXCEL_LINE.match(sample):
+        next(lines)
+    delimiter = params.delimiter or (told[1] if told else told_delimiter(file, sample, params, note))
     csv.field_size_limit(FIELD_CHARACTERS)
     records = csv.reader(lines, delimiter=delimiter, strict=True)
     try:

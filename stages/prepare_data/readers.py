@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams
-from stages.prepare_data.columns import check_columns
+from stages.prepare_data.columns import check_columns, check_unique
 from stages.prepare_data.delimited import read_delimited
 from stages.prepare_data.files import data_files, open_data
 from stages.prepare_data.notes import Notes
@@ -56,6 +56,7 @@ def read_file(path: Path, params: DataParams, note: Notes) -> Iterator[pd.DataFr
             tqdm(total=(size := path.stat().st_size), desc=f"read {path.name}", unit="B", unit_scale=True) as bar,
         ):
             for rows in READERS[file.suffix](file, params, note):
+                check_unique(path, list(rows.columns))
                 bar.update((size if file.raw.closed else min(file.raw.tell(), size)) - bar.n)
                 yield rows
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:

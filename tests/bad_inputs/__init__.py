@@ -30,16 +30,8 @@ from ruamel.yaml import YAML
 
 Break = Callable[[Path], None]
 MB = 2**20
-ORDER = [
-    "params",
-    "references",
-    "data",
-    "between",
-    "caches",
-    "exports",
-    "predictions",
-    "limits",
-]  # of the areas on the page
+# of the areas on the page
+ORDER = ["params", "references", "data", "between", "caches", "exports", "predictions", "limits"]
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,10 @@ def test_a_hub_revision_must_be_a_commit(revision: str) -> None:
 
 
 def test_several_paths_and_patterns_give_their_files_in_order(tmp_path: Path) -> None:
-    for name in ("b.csv", "a.csv", "c.tsv"):
+    for name in ("b.csv", "a.csv", "c.tsv", "c[1].tsv"):
         (tmp_path / name).touch()
-    found = resolve_data([f"{tmp_path}/c.tsv", f"{tmp_path}/*.csv"], "data.source")
-    assert [path.name for path in found] == ["c.tsv", "a.csv", "b.csv"]
+    found = resolve_data([f"{tmp_path}/c[1].tsv", f"{tmp_path}/c.tsv", f"{tmp_path}/*.csv"], "data.source")
+    assert [path.name for path in found] == ["c[1].tsv", "c.tsv", "a.csv", "b.csv"]
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,12 @@ def test_the_delimiter_is_found_and_said(
     assert read(path, delimiter="^")["text"].tolist() == ["a,b"]
 
 
+def test_the_line_that_tells_excel_the_delimiter_is_no_header(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("sep=^\r\ntext^label\r\na;b^1\r\n")
+    assert read(path)[["text", "label"]].to_dict("list") == {"text": ["a;b"], "label": ["1"]}
+
+
 @pytest.mark.parametrize(
     ("encoding", "param"),
     [("utf-8-sig", None), ("utf-16", None), ("utf-32", None), ("cp1252", "cp1252"), ("shift_jis", "shift_jis")],

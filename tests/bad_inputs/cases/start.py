@@ -1,0 +1,28 @@
+"""Files that `make start` looks at."""
+
+from bad_inputs import Case, both, write
+from bad_inputs.cases.data import ROWS
+
+CASES = [
+    Case(
+        "start-twice",
+        "two columns of one name",
+        write("mine.csv", ROWS.replace("text,label", "text,text,label").replace(" is", ",is")),
+        ["mine.csv has two columns called text: rename one"],
+        command="start mine.csv",
+    ),
+    Case(
+        "start-header",
+        "a file with column names only",
+        write("mine.csv", "text,label\n"),
+        ["mine.csv has no rows, only names of columns (text, label)"],
+        command="start mine.csv",
+    ),
+    Case(
+        "start-texts",
+        "a file for each text",
+        both(write("mine/good/1.txt", "I loved it"), write("mine/bad/1.txt", "I hated it")),
+        ["mine/bad/1.txt has no rows, only …; put texts that are a file each into one table"],
+        command="start mine",
+    ),
+]
