@@ -4,7 +4,6 @@ Run: python -m sharing.publish OWNER/NAME [--dry-run] [--private] [--gated auto|
 """
 
 import argparse
-import json
 import subprocess
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import validate_repo_id
 from ruamel.yaml import YAML
 
-from predict.manifest import file_sha256
+from predict.errors import PredictError
+from predict.manifest import file_sha256, read_manifest
 from stages.common.errors import MissingInput, UserError, run
 from stages.common.references import hub_answers
 
@@ -56,12 +56,16 @@ def exported_files(folder: Path) -> list[str]:
     manifest = folder / "manifest.json"
     if not manifest.exists():
         raise MissingInput(f"{folder} is not there: `dvc repro` makes it, or `dvc pull` gets it")
-    checksums = {name: entry["sha256"] for name, entry in json.loads(manifest.read_text("utf-8"))["files"].items()}
-    for name, checksum in checksums.items():
+    remedy = f"`dvc checkout --force {folder}` restores it"
+    try:
+        files = read_manifest(folder)["files"]
+    except PredictError as error:
+        raise UserError(f"{str(error).partition(':')[0]}: {remedy}") from error
+    for name, entry in files.items():
         path = folder / name
-        if not path.exists() or file_sha256(path) != checksum:
-            raise UserError(f"{path} is missing or not as it was exported: `dvc checkout --force {folder}` restores it")
-    return [*checksums, manifest.name]
+        if not path.exists() or file_sha256(path) != entry["sha256"]:
+            raise UserError(f"{path} is missing or not as it was exported: {remedy}")
+    return [*files, manifest.name]
 
 
 def show(repository: str, folder: Path, files: list[str]) -> None:

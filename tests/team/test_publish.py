@@ -1,6 +1,5 @@
 """The export reaches the Hub as it is, or a line says why not."""
 
-import json
 import shutil
 import socket
 import time
@@ -8,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from exported import write_sealed
 from hub import TOKEN, Hub, running_hub
 from people import follow, let_make_run, tutorial
 from tiny import REPOSITORY, Clone
 
-from predict.manifest import file_sha256
+from predict.manifest import FORMAT, file_sha256
 
 FILES = {"README.md": "---\ntags: [lora]\n---\nA card.\n", "config.json": "{}", "model.safetensors": "w" * 2000}
 FILES |= {"onnx/model_int8.onnx": "o" * 1000, "predict/__main__.py": "print()"}
@@ -36,7 +36,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
         (export / name).parent.mkdir(parents=True, exist_ok=True)
         (export / name).write_text(text)
     checksums = {name: {"sha256": file_sha256(export / name)} for name in FILES}
-    (export / "manifest.json").write_text(json.dumps({"files": checksums}))
+    write_sealed(export, {"format": FORMAT, "files": checksums})
     (export / "notes.txt").write_text("mine")
     for name in ("dvc.yaml", "Makefile"):
         shutil.copy(REPOSITORY / name, clone.folder)
@@ -110,5 +110,9 @@ def test_an_export_that_is_not_whole_and_a_name_that_is_none(project: Clone) -> 
         project, "ann/reviews", "--dry-run", status=1
     )
     assert "error: 'a/b/c' is no name of a Hub repository" in publish(project, "a/b/c", status=1)
+    (project.folder / "models/export/manifest.json").write_text("{")
+    assert "error: models/export/manifest.json is not a manifest: `dvc checkout --force models/export`" in publish(
+        project, "ann/reviews", status=1
+    )
     shutil.rmtree(project.folder / "models/export")
     assert "error: models/export is not there: `dvc repro` makes it" in publish(project, "ann/reviews", status=1)
