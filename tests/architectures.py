@@ -34,9 +34,9 @@ from stages.train_lora.fit import Fitted
 COLUMNS = (*MODES, "ONNX", "int8", "prefix", "fused")
 LEARNT = 0.85  # accuracy
 LESS = 0.03  # of accuracy: a smaller difference is chance
-SEEDS = (0, 1, 2)  # of which the mean counts, where the first shows a disadvantage
+SEEDS = range(5)  # of which the mean counts, where the first shows a disadvantage
 PARITY = 1e-4  # of any logit
-ROUNDED = 0.15  # of logits of training, by its number format, in standard deviations
+ROUNDED = 0.1  # of the logits of 9 texts in 10, by training's number format, in standard deviations
 SECONDS = 600  # for one architecture
 PAGE = Path(__file__).parents[1] / "docs/architectures.md"
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -123,7 +123,8 @@ def why_not_kept(model: PeftModel, fitted: Fitted, task: Task, folder: Path) -> 
     """Return which form of a trained model, if any, is another model."""
     logits = predict_logits(model, task.validation, 5)
     np.save(folder / "trained.npy", logits)
-    if np.abs(fitted.logits - logits).max() > ROUNDED * logits.std():
+    rounded = np.abs(fitted.logits - logits).max(axis=1)
+    if np.quantile(rounded, 0.9) > ROUNDED * logits.std():  # a rounded router sends some texts to another expert
         return "other in training"
     save_adapter(model, folder / "adapter", "the/base")
     reloaded = load_adapter(task.base, folder / "adapter", LABELS)
@@ -181,6 +182,8 @@ def examine_quietly(model_type: str) -> dict[str, str]:
     ):
         try:
             return examine(model_type, Path(folder))
+        except ImportError as error:  # of a library that this architecture alone needs
+            return {"refused": reason(error)}
         except Exception as error:
             return {"refused": f"failed: {reason(error)}"}
 
