@@ -55,9 +55,10 @@ are right, and at most {less:.0%} fewer than with the plain libraries; the reloa
 logits (`float32`: not in bfloat16, as training says) |
 | ONNX | ONNX Runtime gives the logits of `all-linear` within {parity:g} |
 | int8 | so it decides with weights of 8 bits: 2 % of the texts otherwise at most |
-| prefix, fused | the output of the frozen blocks was stored; adapters ran fused (where not, training says why) |
+| prefix, fused | the output of the frozen blocks was stored, which ALBERT has none of; adapters ran fused (where not, \
+training says why) |
 
-`like plain`: the plain libraries don't get there, either; `no`: they get further, on average over {seeds} seeds.
+`like plain`: no more so with the plain libraries; `no`: they get further, on average over {seeds} seeds.
 `lengths`: its logits depend on padding, so texts of one length run together, on both sides. What can't be trained is
 refused in one line, before training.
 

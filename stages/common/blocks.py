@@ -105,12 +105,16 @@ def multiplies(module: Module) -> bool:
 
 
 def product_names(blocks: Blocks, place: int) -> list[str]:
-    """Return the names in the model of the modules of a block that multiply by matrices, in order."""
+    """Return the names in the model of the modules of a block that multiply by matrices, in order.
+
+    Those whose weights another block shares, as in Zamba, are left out: an adapter merged into one would be in both.
+    """
+    shared = {id(weight) for other, block in enumerate(blocks) if other != place for weight in block.parameters()}
     return [
         f"{block}.{inner}"
         for block in blocks.names[place]
         for inner, module in blocks.model.get_submodule(block).named_modules()
-        if multiplies(module)
+        if multiplies(module) and id(module.weight) not in shared
     ]
 
 
