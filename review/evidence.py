@@ -10,7 +10,6 @@ from review.blocks import number, signed
 from review.changes import DataChanges
 from review.errors import Unavailable
 from review.exported import load_classifier
-from review.gate import Gate
 from review.predictions import CLUSTER, Pairs, Predictions, pair, read_predictions, with_new_rows
 from review.revisions import Revision
 from scoring.clusters import Clusters, known_clusters, numbered, strata_of
@@ -53,14 +52,21 @@ class Evidence:
 
 
 def find_evidence(
-    base: Revision, head: Revision, data: DataChanges | None, gate: Gate, resamples: int, folder: Path
+    base: Revision,
+    head: Revision,
+    data: DataChanges | None,
+    margins: dict[str, float],
+    resamples: int,
+    folder: Path,
 ) -> Evidence | None:
     """Compare the predictions; None where they are the same in every row.
 
     Where they can't be had, or too few rows were judged by both, the difference is that of two separate samples, and
     `unjudged` says why.
+
+    Args:
+        margins: of scores, by how much each may fall.
     """
-    margins = gate.largest_drop
     try:
         before, after = read_predictions(base, folder), read_predictions(head, folder)
     except Unavailable as error:

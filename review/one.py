@@ -38,7 +38,7 @@ def review_revision(
         from review.report_html import vega_scripts
 
         threading.Thread(target=vega_scripts, daemon=True).start()  # a second of work for the other core
-        review.evidence = find_evidence(base, head, review.data, gate, chosen.resamples, folder)
+        review.evidence = find_evidence(base, head, review.data, gate.largest_drop, chosen.resamples, folder)
         review.failures = changed_failures(base, head, folder)
     if review.evidence:
         review.findings += judge_evidence(gate, review.evidence)
