@@ -1,6 +1,6 @@
 """What every architecture that transformers can classify with can do here, on tiny models with random weights.
 
-Run: python -m tests.architectures [NAME …], which writes their rows of docs/architectures.md, or all (an hour)
+Run: python -m tests.architectures [NAME …], which writes their rows of docs/architectures.md, or all (two hours)
 """
 
 import contextlib
@@ -42,7 +42,7 @@ PAGE = Path(__file__).parents[1] / "docs/architectures.md"
 PROCESSES = multiprocessing.get_context("forkserver")
 TEXT = """# Architectures and base models
 
-Made by `python -m tests.architectures` (an hour, so not by `make docs`; `make nightly` checks it), from tiny models
+Made by `python -m tests.architectures` (two hours, so not by `make docs`; `make nightly` checks it), from tiny models
 with random weights of architectures that `AutoModelForSequenceClassification` of transformers knows. Each learns from
 {train} texts to tell good words from bad ones, through the pipeline's own training and export, and through the Trainer
 of transformers and PEFT by themselves ("plain"), with adapters in the same modules, at the same learning rate, for as
@@ -58,7 +58,7 @@ logits (`float32`: not in bfloat16, as training says) |
 | prefix, fused | the output of the frozen blocks was stored, which ALBERT has none of; adapters ran fused (where not, \
 training says why) |
 
-`like plain`: no more so with the plain libraries; `no`: they get further, on average over {seeds} seeds.
+`like plain`: fewer are right, and the plain libraries do no better; `no`: they get further, on average over {seeds} seeds.
 `lengths`: its logits depend on padding, so texts of one length run together, on both sides. What can't be trained is
 refused in one line, before training.
 
