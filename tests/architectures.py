@@ -58,7 +58,7 @@ logits (`float32`: not in bfloat16, as training says) |
 | prefix, fused | the output of the frozen blocks was stored, which ALBERT has none of; adapters ran fused (where not, \
 training says why) |
 
-`like plain`: fewer are right, and the plain libraries do no better; `no`: they get further, on average over {seeds} seeds.
+`like plain`: fewer are right, and the plain libraries do no better; `no`: they do, on average over {seeds} seeds.
 `lengths`: its logits depend on padding, so texts of one length run together, on both sides. What can't be trained is
 refused in one line, before training.
 
