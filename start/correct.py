@@ -43,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main, inputs_of="export")
+    run(main, inputs_of="export")  # after evaluate, whose tables are read here

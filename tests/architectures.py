@@ -124,10 +124,8 @@ def why_not_kept(model: PeftModel, fitted: Fitted, task: Task, folder: Path) -> 
     """Return which form of a trained model, if any, is another model."""
     logits = predict_logits(model, task.validation, 5)
     np.save(folder / "trained.npy", logits)
-    rounded = np.abs(fitted.logits - logits).max(axis=1)
-    if np.quantile(rounded, 0.9) > ROUNDED * max(
-        logits.std(), 0.1
-    ):  # a rounded router sends some texts to another expert
+    rounded = np.quantile(np.abs(fitted.logits - logits).max(axis=1), 0.9)  # a router may send some texts elsewhere
+    if rounded > ROUNDED * max(logits.std(), 0.1):
         return "other in training"
     save_adapter(model, folder / "adapter", "the/base")
     reloaded = load_adapter(task.base, folder / "adapter", LABELS)

@@ -64,9 +64,8 @@ def read_corrections(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except ValueError as error:  # no UTF-8, or no table
         raise UserError(f"{path} can't be read: {' '.join(str(error).split())}: mend it, as a CSV file") from error
-    if list(table.columns) != COLUMNS or not isinstance(
-        table.index, pd.RangeIndex
-    ):  # rows with more fields make another
+    numbered = isinstance(table.index, pd.RangeIndex)  # rows with more fields than the header would name the rows
+    if list(table.columns) != COLUMNS or not numbered:
         raise UserError(f"{path} must have the columns {', '.join(COLUMNS)}; however: {path.read_text('utf-8')[:60]!r}")
     return table
 

@@ -30,7 +30,7 @@ from ruamel.yaml import YAML
 
 Break = Callable[[Path], None]
 MB = 2**20
-# of the areas on the page
+# The areas in the order of the page.
 ORDER = ["params", "references", "data", "between", "caches", "exports", "predictions", "limits"]
 
 
