@@ -1,9 +1,12 @@
 """Exported folders."""
 
+import hashlib
 import json
 from pathlib import Path
 
-from bad_inputs import Break, Case, both, cut, fifo, remove, replace, write
+import onnx
+
+from bad_inputs import MB, Break, Case, both, cut, fifo, remove, replace, write
 from predict.manifest import DIGEST, digest_of
 
 EXPORT = "models/export"
@@ -42,6 +45,15 @@ def flip(path: str) -> Break:
     return apply
 
 
+def huge(folder: Path) -> None:
+    """Make the int8 model take more memory than a heap of glibc's can hold."""
+    model = onnx.load(folder / EXPORT / INT8)
+    model.doc_string = " " * 150 * MB
+    content = model.SerializeToString()
+    write(f"{EXPORT}/{INT8}", content)(folder)
+    edit(sealed=True, **{f"files__{INT8}__sha256": hashlib.sha256(content).hexdigest()})(folder)
+
+
 def spoilt(name: str) -> list[str]:
     return [f"models/export/{name} is not the file that was exported: copy or export the whole folder again"]
 
@@ -50,8 +62,8 @@ def missing(name: str) -> list[str]:
     return [f"models/export/{name} is missing: copy or export the whole folder again"]
 
 
-def case(name: str, broken: str, how: Break, lines: list[str], command: str = GOOD) -> Case:
-    return Case(f"export-{name}", broken, how, [f"…{lines[0]}"], command=command)
+def case(name: str, broken: str, how: Break, lines: list[str], command: str = GOOD, **more: object) -> Case:
+    return Case(f"export-{name}", broken, how, [f"…{lines[0]}"], command=command, **more)  # type: ignore[arg-type]
 
 
 INT8, FP32 = "onnx/model_int8.onnx", "onnx/model.onnx"
@@ -134,5 +146,13 @@ CASES = [
         "a model that is a pipe",
         both(remove(f"{EXPORT}/{INT8}"), fifo(f"{EXPORT}/{INT8}")),
         missing(INT8),
+    ),
+    case(
+        "memory",
+        "a model too large for the memory",
+        huge,
+        ["ONNX Runtime can't load …: …bad_alloc"],
+        address_space=60 * MB,
+        environment={"TOKENIZERS_PARALLELISM": "false"},  # threads, one for each core, would take some of it
     ),
 ]

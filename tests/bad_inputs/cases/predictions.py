@@ -190,5 +190,4 @@ CASES = [
         file_size=2000,
         leaves=(".out.csv*",),
     ),
-    case("memory", "too little memory", nothing, "…", "good", address_space=6_000_000),
 ]
