@@ -18,18 +18,19 @@ from stages.common.outputs import scratch
 from stages.common.params import DataParams, Params, load_params
 from stages.common.references import resolve_data
 from stages.prepare_data.bad_rows import shown
+from stages.prepare_data.class_folders import holds_class_folders, text_files
 from stages.prepare_data.duplicates import drop_unusable
-from stages.prepare_data.files import data_files, is_data_set
+from stages.prepare_data.files import data_files
 from stages.prepare_data.intake import read_selected
 from stages.prepare_data.labels import name_labels
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.rare import settle_rare
-from stages.prepare_data.readers import read_file, read_hub_folder
 from stages.prepare_data.row_labels import all_labels
 from stages.prepare_data.store import Store
 from stages.prepare_data.ways import make_splits
 from start.columns import guess_columns, told_encoding
 from start.cost import estimate_minutes
+from start.csv_form import csv_form, first_rows
 from start.report import describe_classes, describe_columns, describe_lengths, describe_splits, lines_of
 from start.settings import enough_epochs, settled_params, write_params
 from start.several import several_labels
@@ -89,29 +90,37 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--text-column", help="if the guess is wrong")
     parser.add_argument("--text-pair-column", help="with the second text, where a row is a pair of texts")
     parser.add_argument("--label-column", help="if the guess is wrong")
+    parser.add_argument("--delimiter", help="the character between the fields of csv files, if it is a rare one")
     return parser.parse_args()
 
 
 def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams, dict[str, Any]]:
     """Return params to read the files with, and those keys that the files ask for."""
-    paths = data_files(resolve_data(arguments.files, "FILE"))
-    encoding = next((name for path in paths if (name := told_encoding(path))), None)
+    paths = resolve_data(arguments.files, "FILE")
+    class_folders = all(map(holds_class_folders, paths))
+    files = [file for path in paths for file in text_files(path)] if class_folders else data_files(paths)
+    encoding = next((name for file in files if (name := told_encoding(file, class_folders))), None)
     # what params.yaml says of another data set would get in the way
-    unset = dict.fromkeys(
-        ["filter", "labels", "label_separator", "group_column", "split_column", "time_column", "delimiter"]
-    )
+    unset = dict.fromkeys(["filter", "labels", "label_separator", "group_column", "split_column", "time_column"])
     source = arguments.files[0] if len(arguments.files) == 1 else arguments.files
     changes: dict[str, Any] = {"source": source, **unset, "multi_label": False, "encoding": encoding}
-    reading = params.model_copy(update=changes)
-    first = next(iter(read_hub_folder(paths[0]) if is_data_set(paths[0]) else read_file(paths[0], reading, Notes())))
+    changes |= {"class_folders": class_folders, "delimiter": arguments.delimiter, "quoting": True, "column_names": None}
+    if not class_folders:
+        changes |= csv_form(files[0], params.model_copy(update=changes))
+    first = first_rows(paths[0] if class_folders else files[0], params.model_copy(update=changes))
     if first.empty:
-        first = next((rows for rows in read_file(paths[0], reading, Notes()) if len(rows)), first)
-    if first.empty:
-        each = "; put texts that are a file each into one table" if len(paths) > 1 else ""
-        raise UserError(f"{paths[0]} has no rows, only names of columns ({shown(list(first.columns))}){each}")
+        each = "; texts that are a file each belong in a folder for each label" if len(files) > 1 else ""
+        raise UserError(f"{files[0]} has no rows, only names of columns ({shown(list(first.columns))}){each}")
     pair = arguments.text_pair_column
-    others = first.drop(columns=[pair], errors="ignore")
-    text, label = guess_columns(others, arguments.text_column, arguments.label_column)
+    if class_folders:
+        text, label = "text", "label"
+    else:
+        others = first.drop(columns=[pair], errors="ignore")
+        text, label = guess_columns(others, arguments.text_column, arguments.label_column)
+    if changes["column_names"]:
+        called = {text: "text", label: "label"}
+        changes["column_names"] = [called.get(name, name) for name in changes["column_names"]]
+        first, text, label = first.rename(columns=called), "text", "label"
     changes |= {"text_column": text, "text_pair_column": pair, "label_column": label, "rare_classes": "drop"}
     changes |= (several := several_labels(first[label]))
     if several:
@@ -120,7 +129,7 @@ def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams,
     elif (missing := missing_labels(first[label])).any():
         changes["filter"] = f"`{label}`.notna()"
         print(f"{int(missing.sum()):,} of the first {len(first):,} rows have no label: data.filter leaves them out")
-    describe_columns(paths, first, text, label, encoding)
+    describe_columns(files, first, text, label, encoding)
     return params.model_copy(update=changes), changes
 
 
@@ -140,6 +149,8 @@ def keep_files(paths: list[Path]) -> str | list[str]:
             copyfile(path, kept)
             print(f"{path} is copied to {kept}: the pipeline notices when it changes there")
             path = kept
+        elif path.is_dir() and Path("data").resolve() not in path.resolve().parents:
+            print(f"{path} stays where it is: copy it to data/raw for the pipeline to notice when it changes")
         sources.append(str(path))
     return sources[0] if len(sources) == 1 else sources
 

@@ -3,6 +3,7 @@
 import codecs
 import sys
 from pathlib import Path
+from typing import IO
 
 import pandas as pd
 
@@ -16,33 +17,47 @@ LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "topic", "in
 MOST_CLASSES = 500  # a column with more values is hardly the label
 
 
-def told_encoding(path: Path) -> str | None:
+def told_encoding(path: Path, one_text: bool = False) -> str | None:
     """Return the encoding of a text file that is not UTF-8 and has no byte-order mark, else None; it is said.
+
+    Args:
+        one_text: whether it is one, whatever its suffix.
 
     Raises:
         UserError: when none fits.
     """
     if path.is_dir():
         return None
-    with open_data(path) as file:
-        if file.suffix not in TEXT_SUFFIXES:
-            return None
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        chunk = file.content.read(SAMPLE_BYTES)
-        if any(chunk.startswith(mark) for mark, _ in MARKS):
-            return None
-        try:
-            while decoder.decode(chunk, final=not chunk) or chunk:
-                chunk = file.content.read(SAMPLE_BYTES)
-            return None
-        except UnicodeDecodeError as error:
-            around = error.object[max(0, error.start - SAMPLE_BYTES // 2) :][:SAMPLE_BYTES]
+    if one_text:
+        with path.open("rb") as content:
+            around = other_encoding(content)
+    else:
+        with open_data(path) as file:
+            around = other_encoding(file.content) if file.suffix in TEXT_SUFFIXES else None
+    if around is None:
+        return None
     guess = likely_encoding(around)
     if guess is None:
         raise UserError(f"{path} is not UTF-8, and no other encoding fits: save it as UTF-8")
     name, text = guess
     print(f"{path} is not UTF-8: as {name} it reads {odd_part(text)!r}. If that is wrong, save it as UTF-8.")
     return name
+
+
+def other_encoding(content: IO[bytes]) -> bytes | None:
+    """Return bytes that show that a text is not UTF-8, or None where it is, or its first bytes say what it is."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    chunk = content.read(SAMPLE_BYTES)
+    if any(chunk.startswith(mark) for mark, _ in MARKS):
+        return None
+    if b"\0" in chunk:  # as in UTF-16
+        return chunk
+    try:
+        while decoder.decode(chunk, final=not chunk) or chunk:
+            chunk = content.read(SAMPLE_BYTES)
+    except UnicodeDecodeError as error:
+        return error.object[max(0, error.start - SAMPLE_BYTES // 2) :][:SAMPLE_BYTES]
+    return None
 
 
 def guess_columns(rows: pd.DataFrame, text: str | None, label: str | None) -> tuple[str, str]:

@@ -42,6 +42,13 @@ class DataParams(Section):
     for each of `train`, `validation` and `test`, where the splits are given."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
     """The character between the fields of csv files; null finds it, and says so where it isn't the suffix's."""
+    quoting: bool
+    """Whether fields of csv files may stand in double quotes; false takes a quote as a letter like any other."""
+    column_names: Names | None
+    """The names of the columns, for csv and Excel files whose first line is a row; null takes that line for them."""
+    class_folders: bool
+    """Whether the source is folders that hold a folder for each label, and in it a file for each text. The columns are
+    then `text`, `label` and `file`."""
     encoding: Encoding | None
     """How the characters of text files are encoded, such as `cp1252`; null is UTF-8, or what a byte-order mark says."""
     filter: Text | None

@@ -47,7 +47,7 @@ def check_columns(path: Path, columns: list[str], params: DataParams) -> None:
         if len(columns) == 1:
             hint = ". It has one column: is data.delimiter another?"
         elif not hint:
-            hint = ". If its first line is no header, add one"
+            hint = ". If its first line is a row, name the columns in data.column_names"
         raise UserError(
             f"data.{key}: there is no column {name!r} in {path}; the columns are {shown(columns, 20)}{hint}"
         )

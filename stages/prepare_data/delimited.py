@@ -3,8 +3,9 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Literal
 
 import pandas as pd
 
@@ -32,14 +33,15 @@ def read_delimited(file: DataFile, params: DataParams, note: Notes) -> Iterator[
         next(lines)
     delimiter = params.delimiter or (told[1] if told else told_delimiter(file, sample, params, note))
     csv.field_size_limit(FIELD_CHARACTERS)
-    records = csv.reader(lines, delimiter=delimiter, strict=True)
+    records = csv.reader(lines, delimiter=delimiter, quoting=quoting(params), strict=True)
     try:
-        header = named(next(records))
-        yield from batches(file, header, records)
+        header = params.column_names or named(next(records))
+        yield from batches(file, header, records, "data.column_names" if params.column_names else "the header")
     except csv.Error as error:
         raise UserError(
             f"{file.path} can't be read as {file.suffix[1:]}: near line {records.line_num}: {error}. A quote inside a "
-            f'quoted field is written twice (""), and one that begins a field must be closed.'
+            f'quoted field is written twice (""), and one that begins a field must be closed; where quotes are letters '
+            "like others, set data.quoting to false."
         ) from error
     except UnicodeDecodeError as error:
         raise undecodable(
@@ -47,12 +49,17 @@ def read_delimited(file: DataFile, params: DataParams, note: Notes) -> Iterator[
         ) from None
 
 
+def quoting(params: DataParams) -> Literal[0, 3]:
+    return csv.QUOTE_MINIMAL if params.quoting else csv.QUOTE_NONE
+
+
 def named(header: list[str]) -> list[str]:
     """Return the names of the columns, without the spaces around them; one without a name is `unnamed_1` and so on."""
     return [name.strip() or f"unnamed_{number}" for number, name in enumerate(header, start=1)]
 
 
-def batches(file: DataFile, header: list[str], records: Iterator[list[str]]) -> Iterator[pd.DataFrame]:
+def batches(file: DataFile, header: list[str], records: Iterator[list[str]], of: str) -> Iterator[pd.DataFrame]:
+    """Yield records as rows; `of` says where the header is from."""
     rows: list[list[str]] = []
     size = number = 0
     uneven: list[str] = []
@@ -72,18 +79,18 @@ def batches(file: DataFile, header: list[str], records: Iterator[list[str]]) -> 
             rows, size = [], 0
     if uneven:
         raise UserError(
-            f"{plural(len(uneven), 'row')} with another number of fields than the {len(header)} of the header: "
+            f"{plural(len(uneven), 'row')} with another number of fields than the {len(header)} of {of}: "
             f"{shown(uneven)}; put fields that hold the delimiter in quotes, or set data.delimiter"
         )
     columns = zip(*rows, strict=True) if rows else [[] for _ in header]
     yield pd.DataFrame(dict(zip(range(len(header)), columns, strict=True)), dtype="str").set_axis(header, axis=1)
 
 
-def told_delimiter(file: DataFile, sample: str, params: DataParams, note: Notes) -> str:
+def told_delimiter(file: DataFile, sample: str, params: DataParams, note: Callable[[str], object]) -> str:
     """Return the delimiter of a file: that of its suffix, unless another one fits the first records better.
 
-    The header must have the columns that the params name, or else two columns at least; the more of the records have
-    as many fields as it, the better.
+    The header, or `data.column_names`, must have the columns that the params name, or else two columns at least; the
+    more of the records have as many fields as it, the better.
     """
     usual = "\t" if file.suffix == ".tsv" else ","
     best = max([usual, *DELIMITERS], key=lambda delimiter: fit(sample, delimiter, params))
@@ -95,13 +102,17 @@ def told_delimiter(file: DataFile, sample: str, params: DataParams, note: Notes)
 def fit(sample: str, delimiter: str, params: DataParams) -> tuple[int, bool, float]:
     try:
         records = [
-            record for record in islice(csv.reader(io.StringIO(sample), delimiter=delimiter), SAMPLE_RECORDS) if record
+            record
+            for record in islice(
+                csv.reader(io.StringIO(sample), delimiter=delimiter, quoting=quoting(params)), SAMPLE_RECORDS
+            )
+            if record
         ]
     except csv.Error:
         return (0, False, 0.0)
     if not records:
         return (0, False, 0.0)
-    header = named(records[0])
+    header = params.column_names or named(records[0])
     meant = len({params.text_column, params.label_column} & set(header))
     even = sum(len(record) == len(header) for record in records) / len(records)
     return (meant, len(header) > 1, even)

@@ -175,7 +175,7 @@ def is_utf8(sample: bytes) -> bool:
 
 def undecodable(path: Path, encoding: str, around: bytes) -> UserError:
     """Return the error that names the lines that can't be decoded; `around` are bytes near the first of them."""
-    lines = f": {undecodable_lines(path, encoding)}" if encoding.startswith("utf-8") else ""
+    lines = f": {undecodable_lines(path, encoding)}" if encoding.startswith("utf-8") and known_suffix(path.name) else ""
     guess = likely_encoding(around)
     if guess is None or not encoding.startswith("utf-8"):
         return UserError(f"{path} is not {encoding.upper()}{lines}. Set data.encoding, or save it as UTF-8.")

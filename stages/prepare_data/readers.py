@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams
+from stages.prepare_data.class_folders import read_class_folders
 from stages.prepare_data.columns import check_columns, check_unique
 from stages.prepare_data.delimited import read_delimited
 from stages.prepare_data.files import data_files, open_data
@@ -35,17 +36,29 @@ def read_rows(paths: Mapping[str, list[Path]], params: DataParams, note: Notes) 
     Raises:
         UserError: naming the file that can't be read, or that lacks a column that the params name.
     """
-    files = [(split, file) for split, found in paths.items() for file in data_files(found)]
+    files = [
+        (split, file)
+        for split, found in paths.items()
+        for file in (found if params.class_folders else data_files(found))
+    ]
     names = [file.name for _, file in files]
     for split, file in files:
         place = file.name if names.count(file.name) == 1 else str(file)
         number = 0
-        for rows in read_hub_folder(file) if file.is_dir() else read_file(file, params, note):
+        for rows in batches(file, params, note):
             check_columns(file, list(rows.columns), params)
-            rows.index = pd.Index([f"{place}:{row}" for row in range(number + 1, number + len(rows) + 1)])
+            if not params.class_folders:
+                rows.index = pd.Index([f"{place}:{row}" for row in range(number + 1, number + len(rows) + 1)])
             rows.attrs |= {"file": place, "split": split}
             yield rows
             number += len(rows)
+
+
+def batches(path: Path, params: DataParams, note: Notes) -> Iterator[pd.DataFrame]:
+    """Yield the rows of one file or folder."""
+    if params.class_folders:
+        return read_class_folders(path, params, note)
+    return read_hub_folder(path) if path.is_dir() else read_file(path, params, note)
 
 
 def read_file(path: Path, params: DataParams, note: Notes) -> Iterator[pd.DataFrame]:

@@ -12,6 +12,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams
+from stages.prepare_data.bad_rows import plural
 from stages.prepare_data.delimited import named
 from stages.prepare_data.files import DataFile, decoded, undecodable
 from stages.prepare_data.notes import Notes
@@ -64,13 +65,20 @@ def read_workbook(file: DataFile, params: DataParams, note: Notes) -> Iterator[p
     filled = {name: rows for name, rows in sheets.items() if rows}
     if not filled:
         raise UserError(f"{file.path} is empty")
-    headers = {name: named([cell_text(cell) for cell in rows[0]]) for name, rows in filled.items()}
+    headers = {
+        name: params.column_names or named([cell_text(cell) for cell in rows[0]]) for name, rows in filled.items()
+    }
     meant = {params.text_column, params.label_column}
     chosen = next((name for name, header in headers.items() if meant <= set(header)), next(iter(filled)))
     if len(filled) > 1:
         note(f"{file.path.name}: the sheet {chosen} is read, {len(filled) - 1} others are not")
-    rows = [[cell_text(cell) for cell in row] for row in filled[chosen][1:] if any(cell != "" for cell in row)]
-    yield pd.DataFrame(rows, columns=headers[chosen], dtype="str")
+    header, below = headers[chosen], filled[chosen][0 if params.column_names else 1 :]
+    rows = [[cell_text(cell) for cell in row] for row in below if any(cell != "" for cell in row)]
+    if rows and len(rows[0]) != len(header):
+        raise UserError(
+            f"data.column_names: {file.path} has {plural(len(rows[0]), 'column')}; however: {len(header)} names"
+        )
+    yield pd.DataFrame(rows, columns=header, dtype="str")
 
 
 def cell_text(cell: object) -> str:

@@ -2,14 +2,21 @@
 
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 import rows_on_disk
 from tiny import PARAMS, labelled_texts
 
-from stages.common.params import load_params
+from stages.common.params import DataParams, load_params
 from start.__main__ import look
+
+
+def looked(*paths: Path, **options: str) -> tuple[DataParams, dict[str, Any]]:
+    """Return params to read these files with, and what `start` would change."""
+    flags = dict.fromkeys(["text_column", "text_pair_column", "label_column", "delimiter"])
+    return look(Namespace(files=list(map(str, paths)), **{**flags, **options}), load_params(PARAMS).data)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
@@ -22,8 +29,67 @@ def test_rows_without_a_label_are_left_out(tmp_path: Path, name: str) -> None:
         rows.to_json(tmp_path / name, orient="records", lines=True)
     else:
         rows.to_csv(tmp_path / name, index=False)
-    options = dict.fromkeys(["text_column", "text_pair_column", "label_column"])
-    params, changes = look(Namespace(files=[str(tmp_path / name)], **options), load_params(PARAMS).data)
+    params, changes = looked(tmp_path / name)
     assert changes["filter"] == "`label`.notna()"
     found, _ = rows_on_disk.read({"": [tmp_path / name]}, params, tmp_path)
     assert len(found) == 27
+
+
+def test_the_first_line_is_a_row_where_it_has_a_label_of_others(tmp_path: Path) -> None:
+    """As in AG News, Sentiment140 and the SMS Spam Collection."""
+    rows = pd.DataFrame([(label, "a title", text) for text, label in labelled_texts(30)])
+    rows.to_csv(tmp_path / "a.csv", index=False, header=False)
+    params, changes = looked(tmp_path / "a.csv")
+    assert changes["column_names"] == ["label", "column_2", "text"]
+    assert (changes["text_column"], changes["label_column"]) == ("text", "label")
+    found, _ = rows_on_disk.read({"": [tmp_path / "a.csv"]}, params, tmp_path)
+    assert len(found) == 30
+    for header in (["0", "1", "2"], ["v1", "v2", "v3"], ["topic", "0", "1"]):
+        rows.to_csv(tmp_path / "b.csv", index=False, header=header)
+        assert looked(tmp_path / "b.csv")[1]["column_names"] is None
+
+
+@pytest.mark.parametrize(
+    ("first", "letters"),
+    [('"What a film', True), ('"What" a film', True), ('"What a film"', False), ('"What ""a"" film"', False)],
+)
+def test_quotes_are_letters_where_some_are_never_closed(tmp_path: Path, first: str, letters: bool) -> None:
+    lines = [f"{text}\t{label}" for text, label in labelled_texts(30)]
+    (tmp_path / "a.tsv").write_text("\n".join(["text\tlabel", f"{first}\t1", *lines, ""]))
+    params, changes = looked(tmp_path / "a.tsv")
+    assert changes["quoting"] is not letters
+    found, _ = rows_on_disk.read({"": [tmp_path / "a.tsv"]}, params, tmp_path)
+    assert len(found) == 31
+
+
+def test_a_quoted_line_break_is_no_open_quote(tmp_path: Path) -> None:
+    rows = pd.DataFrame(
+        [(f'{text}\nand "more"', label) for text, label in labelled_texts(30)], columns=["text", "label"]
+    )
+    rows.to_csv(tmp_path / "a.csv", index=False)
+    assert looked(tmp_path / "a.csv")[1]["quoting"] is True
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_folders_of_labels_are_known_by_their_files(tmp_path: Path, encoding: str) -> None:
+    """As in the IMDB reviews and 20 Newsgroups as their authors give them."""
+    for number, (text, label) in enumerate(labelled_texts(30)):
+        (tmp_path / "a" / str(label)).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "a" / str(label) / f"{number}").write_text(f"{text} schön", encoding=encoding)
+    params, changes = looked(tmp_path / "a")
+    assert (changes["class_folders"], changes["encoding"]) == (True, None if encoding == "utf-8" else encoding)
+    found, _ = rows_on_disk.read({"": [tmp_path / "a"]}, params, tmp_path)
+    assert len(found) == 30
+    for label in ("0", "1"):
+        pd.DataFrame(labelled_texts(30), columns=["text", "label"]).to_csv(tmp_path / f"a/{label}/a.csv", index=False)
+        pd.DataFrame(labelled_texts(30), columns=["text", "label"]).to_csv(tmp_path / f"a/{label}/b.csv", index=False)
+    assert looked(tmp_path / "a")[1]["class_folders"] is False
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_is_told_without_a_mark(tmp_path: Path, encoding: str) -> None:
+    pd.DataFrame(labelled_texts(30), columns=["text", "label"]).to_csv(
+        tmp_path / "a.csv", index=False, encoding=encoding
+    )
+    params, _ = looked(tmp_path / "a.csv")
+    assert len(rows_on_disk.read({"": [tmp_path / "a.csv"]}, params, tmp_path)[0]) == 30

@@ -93,7 +93,25 @@ BROKEN: list[tuple[str, str, Break, str]] = [
         "no-header",
         "a csv without a header",
         source("a.csv", "nice,1\nbad,0\n"),
-        "If its first line is no header, add one",
+        "If its first line is a row, name the columns in data.column_names",
+    ),
+    (
+        "column-names-fewer",
+        "fewer data.column_names than columns",
+        source("a.csv", "a,1\nb,0\n", column_names=["text"]),
+        "than the 1 of data.column_names: a.csv:1 has 2",
+    ),
+    (
+        "class-folders-of-file",
+        "a file where data.class_folders has a folder",
+        source("a.csv", ROWS, class_folders=True),
+        "a.csv is a file, and must be a folder with one for each label",
+    ),
+    (
+        "class-folders-none",
+        "a folder without one for each label",
+        both(source("texts/a.txt", "a", class_folders=True), set_params(**{"data.source": f"{FOLDER}/texts"})),
+        "texts must hold a folder for each label, with files in it",
     ),
     (
         "more-fields",

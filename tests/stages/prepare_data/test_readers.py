@@ -17,6 +17,7 @@ from tiny import PARAMS
 
 from stages.common.errors import UserError
 from stages.common.params import DataParams, load_params
+from stages.prepare_data.columns import GIVEN
 from stages.prepare_data.intake import read_selected
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.readers import read_rows
@@ -136,6 +137,64 @@ def test_excel_is_read_as_the_texts_that_its_cells_show(tmp_path: Path, capsys: 
     assert "the sheet reviews is read, 1 others are not" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.xlsx"])
+def test_a_file_without_a_header_has_the_columns_that_the_params_name(tmp_path: Path, name: str) -> None:
+    rows = [["1", "a title", "a fine film"], ["0", "another", "a bad one"]]
+    if name == "a.xlsx":
+        book = pytest.importorskip("openpyxl").Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(tmp_path / name)
+    else:
+        pd.DataFrame(rows).to_csv(tmp_path / name, index=False, header=False, sep="\t" if name == "a.tsv" else ",")
+    names = ["label", "title", "text"]
+    assert read(tmp_path / name, column_names=names)[names].values.tolist() == rows
+    with pytest.raises(UserError, match=r"data\.column_names"):
+        read(tmp_path / name, column_names=["label", "text"])
+
+
+def test_quotes_may_be_letters_like_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text('text\tlabel\n"What a film\t1\nSo "good", he said\t0\nnot "bad"\t1\n')
+    with pytest.raises(UserError, match=r"set data\.quoting to false"):
+        read(path)
+    assert read(path, quoting=False)["text"].tolist() == ['"What a film', 'So "good", he said', 'not "bad"']
+
+
+def test_folders_of_labels_are_read_a_file_a_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, text in {
+        "train/pos/2_9.txt": "a fine film\nand more",
+        "train/pos/10_8": "schön",
+        "train/neg/1_1.txt": "a bad one",
+        "train/neg/.hidden": "",
+        "train/urls.txt": "none",
+        "test/pos/1_9.txt": "a fine test",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    params = data_params(class_folders=True)
+    files = {split: [tmp_path / split] for split in ("train", "test")}
+    found, store = rows_on_disk.read(files, params, tmp_path)
+    assert found[GIVEN].tolist() == ["train", "train", "train", "test"]
+    rows = rows_on_disk.whole(found, store)
+    assert rows[["file", "label", "text"]].values.tolist() == [
+        ["neg/1_1.txt", "neg", "a bad one"],
+        ["pos/10_8", "pos", "schön"],
+        ["pos/2_9.txt", "pos", "a fine film and more"],
+        ["pos/1_9.txt", "pos", "a fine test"],
+    ]
+    assert rows["origin"].iloc[0] == f"{tmp_path}/train/neg/1_1.txt:1"
+    assert "1 file in" in (said := capsys.readouterr().err)
+    assert "left out" in said
+    (tmp_path / "train/neg/2.txt").write_bytes("schön".encode("cp1252"))
+    with pytest.raises(UserError, match=r"neg/2\.txt is not UTF-8.*data\.encoding"):
+        read(tmp_path / "train", class_folders=True)
+    with pytest.raises(UserError, match=r"1_9\.txt is a file, and must be a folder"):
+        read(tmp_path / "test/pos/1_9.txt", class_folders=True)
+    with pytest.raises(UserError, match="must hold a folder for each label"):
+        read(tmp_path / "test/pos", class_folders=True)
+
+
 def test_json_in_its_other_forms(tmp_path: Path) -> None:
     records = [{"text": text, "label": label} for text, label in ROWS]
     (tmp_path / "lines.json").write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -183,7 +242,7 @@ def test_several_files_and_folders(
     [
         ("a.csv", "Text ,label\na,1\n", "did you mean Text"),
         ("a.csv", "text^label\na^1\n", "It has one column: is data.delimiter another?"),
-        ("a.csv", "nice film,1\nbad film,0\n", "If its first line is no header, add one"),
+        ("a.csv", "nice film,1\nbad film,0\n", "If its first line is a row, name the columns in data.column_names"),
         ("a.csv", "text,text,label\na,b,1\n", "has two columns called text: rename one"),
         (
             "a.csv",
