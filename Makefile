@@ -14,6 +14,8 @@ help: ## Show what each target does
 setup: $(VENV)/installed ## Install the pinned packages into .venv
 
 $(VENV)/installed: requirements.txt
+	@git rev-parse --git-dir > /dev/null || { echo "error: DVC works in a Git repository: clone this one instead of \
+downloading it, or make one of this folder: git init && git add --all && git commit --message Start"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --no-compile -r requirements.txt
 	@touch $@

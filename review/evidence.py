@@ -29,7 +29,7 @@ from scoring.slices import column_slices, label_slices, large_enough, quartiles,
 from stages.common.label_sets import as_texts
 from stages.common.text_columns import text_columns
 
-FEWEST_ROWS = 100  # that both judged, to compare by
+FEWEST_ROWS = 100  # that both judged, to compare by; all of a smaller test split
 MOST_NEW_ROWS = 2000  # that the base's exported model is asked about
 SHOWN_FLIPS = 200  # each way
 SEED = 0
@@ -77,7 +77,7 @@ def find_evidence(
     if same_answers(pairs, before, after):
         return None
     pairs, how = add_new_rows(pairs, after, base, data, folder)
-    if len(pairs) < FEWEST_ROWS:
+    if len(pairs) < min(FEWEST_ROWS, len(after.rows)):
         return from_other_rows((base, before), (head, after), margins, (len(pairs), how), resamples)
     clusters = clusters_of(pairs.head, head)
     changes = paired_differences(pairs.head.truth, pairs.base.answers, pairs.head.answers, clusters, resamples, SEED)

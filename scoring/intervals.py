@@ -48,8 +48,8 @@ def standard_error(values: np.ndarray, clusters: Clusters) -> float:
 def intervals(scores: Mapping[str, float], resampled: Mapping[str, np.ndarray], clusters: Clusters) -> dict[str, float]:
     """Return NAME_ci95_low and NAME_ci95_high of each score that was resampled.
 
-    A score that is 1 (or 0) in every resample has no spread, and the percentiles would claim certainty: its interval
-    is then that of Clopper and Pearson 1934, see `certain`.
+    A score that is the same in every resample, as where each class is all right or all wrong, has no spread, and the
+    percentiles would claim certainty: its interval is then that of Clopper and Pearson 1934, see `certain`.
     """
     found = {}
     for name, values in resampled.items():
@@ -61,18 +61,22 @@ def intervals(scores: Mapping[str, float], resampled: Mapping[str, np.ndarray], 
 
 
 def certain(name: str, score: float, clusters: Clusters) -> tuple[float, float]:
-    """Return the interval of a score that all rows agree on, if it is a rate of 0 or 1, else the score twice.
+    """Return the interval of a score without spread, if it is a rate of rows, or 0 or 1, else the score twice.
 
     Nothing tells how alike the rows of a cluster are when all are right, so each cluster counts once. A score of one
     class, or of pairs of rows from two, has no more to go by than the smaller class has clusters, and an average over
     classes has that many for each.
     """
     if name.startswith(ALL_ROWS) or name.endswith(ALL_ROWS):
-        hits = clusters.count
+        trials = clusters.count
     else:
         strata = len(clusters.sizes)
-        hits = int(clusters.sizes.min()) * (strata if strata > 2 or name.endswith("_macro") else 1)
-    edge = float(beta.ppf(DOUBT / 2, hits, 1))  # the lower end of hits out of hits
+        trials = int(clusters.sizes.min()) * (strata if strata > 2 or name.endswith("_macro") else 1)
+    if 0 < score < 1 and (name.startswith(("accuracy", "top_")) or name.endswith("_micro")):
+        hits = score * trials
+        low, high = beta.ppf((DOUBT / 2, 1 - DOUBT / 2), (hits, hits + 1), (trials - hits + 1, trials - hits))
+        return float(low), float(high)
+    edge = float(beta.ppf(DOUBT / 2, trials, 1))  # the lower end of as many hits
     if name == "mcc" and score == 1:
         return 2 * edge - 1, 1.0
     if score in (0, 1) and name != "mcc" and name.startswith((*ALL_ROWS, *OF_CLASSES)):

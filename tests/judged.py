@@ -117,7 +117,7 @@ def write_metrics(folder: Path, model: Judged, rate: float) -> None:
     validation = pd.DataFrame({"step": [4], "epoch": [1], "loss": [0.3], "accuracy": [0.8], "f1_macro": [0.8]})
     write_table(folder / "plots/validation.csv", validation)
     write_json(folder / "evaluate.json", scores)
-    counts = {"all": len(model.rows), **model.rows["label"].value_counts().to_dict()}
+    counts = {"all": len(model.rows), "classes": model.rows["label"].value_counts().to_dict()}
     write_json(folder / "data.json", {"rows": {"test": counts}, "rows_read": 500})
     write_json(folder / "tokenize.json", {"test": {"truncated_fraction": 0.1}})
     write_json(folder / "train.json", {"total_parameters": 23000, "trainable_parameters": 480, "validation_loss": 0.3})

@@ -79,7 +79,7 @@ def summarise(
         "rows_dropped": dropped,
         "rows_unused": read - sum(dropped.values()) - len(kept),
         "rows": {
-            name: {"all": len(rows), **{label: int(counts[name].get(label, 0)) for label in labels}}
+            name: {"all": len(rows), "classes": {label: int(counts[name].get(label, 0)) for label in labels}}
             for name, rows in splits.items()
         },
         "characters": {f"p{q:02d}": float(np.percentile(characters, q)) for q in (5, 25, 50, 75, 95)},

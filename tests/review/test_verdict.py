@@ -151,6 +151,14 @@ def test_rows_that_only_one_test_split_has_are_set_apart(
     assert "90 rows went." in report
 
 
+def test_a_small_test_split_is_compared_row_by_row(project: Clone, review: Review, change: Callable) -> None:
+    change(made_model(made_rows(60), 0.4, seed=1))
+    _, said, _ = review()
+    assert "accuracy is worse" in said
+    assert "row by row" not in said
+    assert "Both models judged the same 60 test rows" in project.read("reports/review.md")
+
+
 def test_a_colleague_is_shown_what_data_changed_even_where_predictions_did_not(
     project: Clone, review: Review, base_judged: Judged
 ) -> None:

@@ -91,3 +91,13 @@ def test_a_perfect_score_is_not_certain(num_classes: int) -> None:
     turned = np.roll(perfect, 1, axis=1)
     wrong = intervals(classification_scores(truth, turned), resampled_scores(truth, [turned], rows, 200, 0)[0], rows)
     assert (wrong["accuracy_ci95_low"], wrong["accuracy_ci95_high"]) == (0, pytest.approx(1 - exact))
+
+
+def test_classes_all_right_and_all_wrong_are_not_certain() -> None:
+    truth = np.repeat([0, 1, 2], [30, 20, 10])
+    first, rows = np.tile([0.8, 0.1, 0.1], (60, 1)), single_rows(truth)
+    found = intervals(classification_scores(truth, first), resampled_scores(truth, [first], rows, 200, 0)[0], rows)
+    exact = binomtest(30, 60).proportion_ci(method="exact")
+    for name in ("accuracy", "f1_micro"):
+        ends = found[f"{name}_ci95_low"], found[f"{name}_ci95_high"]
+        assert ends == (pytest.approx(exact.low), pytest.approx(exact.high))
