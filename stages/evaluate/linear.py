@@ -33,9 +33,15 @@ class OneLabel:
         return np.maximum(found, LEAST)
 
     def held_out(self, vectors: csr_matrix, truth: np.ndarray, seed: int) -> np.ndarray:
-        """Return probabilities, float (rows, classes), each row's by a fit on the folds that it is not in."""
+        """Return probabilities, float (rows, classes), each row's by a fit on the folds that it is not in.
+
+        Where less than two classes have two rows, such a fit would lack one: the rows' own labels are then returned.
+        """
+        rows = sorted(np.bincount(truth, minlength=2))  # of each class
+        if rows[-2] < 2:
+            return np.eye(self.num_classes)[truth]
         with warnings.catch_warnings(action="ignore"):  # a class with fewer texts than folds is no fault
-            folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+            folds = StratifiedKFold(min(FOLDS, rows[-1]), shuffle=True, random_state=seed)
             found = cross_val_predict(self.linear, vectors, truth, cv=folds, method="predict_proba")
         return self.every_class(found, np.unique(truth))
 

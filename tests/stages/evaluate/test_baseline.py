@@ -56,6 +56,16 @@ def test_the_baseline_copes_with_classes_that_are_rare_in_training() -> None:
     label_errors(splits["train"], truth["train"], suspicions, list("abcd"))
 
 
+@pytest.mark.parametrize("num_rows", [2, 3, 4, 5, 6])
+def test_the_baseline_copes_with_a_handful_of_rows(num_rows: int) -> None:
+    splits, truth = prepared(num_rows, [])
+    fitted = linear_baseline(splits, truth, np.ones(2), 0)
+    for found in (fitted.answers, fitted.suspicions):
+        np.testing.assert_allclose(found.sum(axis=1), 1)
+    found = label_errors(splits["train"], truth["train"], fitted.suspicions, ["negative", "positive"])
+    assert len(found) == 0 or num_rows > 3
+
+
 CHINESE = (["好看", "精彩", "喜欢"], ["难看", "无聊", "讨厌"]), ["电影", "故事", "演员", "音乐", "导演", "场景"]
 THAI = (["ดีมาก", "ชอบ"], ["แย่", "เบื่อ"]), ["หนัง", "เรื่อง", "นักแสดง", "เพลง", "ฉาก"]
 
