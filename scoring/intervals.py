@@ -40,6 +40,12 @@ def percentiles(values: np.ndarray, clusters: Clusters) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def mostly_defined(values: np.ndarray) -> bool:
+    """Say whether a score could be told in 95 % of the resamples: of so few clusters that one in twenty lacks a class,
+    the others say nothing of it."""
+    return bool(np.isnan(values).mean() <= DOUBT)
+
+
 def standard_error(values: np.ndarray, clusters: Clusters) -> float:
     """Return the standard error of a score: the spread of its resampled values, mended for the number of clusters."""
     return float(np.nanstd(values) * np.sqrt(clusters.count / clusters.degrees))
@@ -49,11 +55,12 @@ def intervals(scores: Mapping[str, float], resampled: Mapping[str, np.ndarray], 
     """Return NAME_ci95_low and NAME_ci95_high of each score that was resampled.
 
     A score that is the same in every resample, as where each class is all right or all wrong, has no spread, and the
-    percentiles would claim certainty: its interval is then that of Clopper and Pearson 1934, see `certain`.
+    percentiles would claim certainty: its interval is then that of Clopper and Pearson 1934, see `certain`. Of one that
+    is not `mostly_defined` nothing is known: its interval is all that it can be.
     """
     found = {}
     for name, values in resampled.items():
-        ends = percentiles(values, clusters)
+        ends = percentiles(values, clusters) if mostly_defined(values) else (-1.0 * name.startswith("margin_"), 1.0)
         if ends[0] == ends[1] == scores[name]:
             ends = certain(name, scores[name], clusters)
         found[f"{name}_ci95_low"], found[f"{name}_ci95_high"] = ends

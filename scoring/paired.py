@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from scoring.clusters import Clusters
-from scoring.intervals import DOUBT, percentiles, standard_error
+from scoring.intervals import DOUBT, mostly_defined, percentiles, standard_error
 from scoring.judges import Judge, decisions, one_after_the_other, right
 from scoring.resampling import Scorer, chunks, joined, resampled_scores
 from scoring.scores import judge_scores
@@ -94,7 +94,8 @@ def differences(
     found = {}
     for name in [name for name in sampled[0] if name in sampled[1]]:
         change = sampled[1][name] - sampled[0][name]
-        ends, error = percentiles(change, clusters), standard_error(change, clusters)
+        ends = percentiles(change, clusters) if mostly_defined(change) else (-1.0, 1.0)
+        error = standard_error(change, clusters)
         p_value = p_values.get(name, math.nan)
         found[name] = Difference(name, scores[0][name], scores[1][name], *ends, error, p_value, few)
     return found

@@ -8,8 +8,9 @@ import pytest
 from judges import SEPARATION, judged_rows
 from scipy.stats import binomtest, bootstrap, norm, rankdata
 
-from scoring.clusters import Clusters, grouped_rows, single_rows
+from scoring.clusters import Clusters, grouped_rows, neighbouring_rows, single_rows
 from scoring.intervals import intervals, percentiles, spread_factor, standard_error
+from scoring.paired import paired_differences
 from scoring.resampling import Scorer, resampled_scores
 from scoring.scores import classification_scores
 
@@ -91,6 +92,18 @@ def test_a_perfect_score_is_not_certain(num_classes: int) -> None:
     turned = np.roll(perfect, 1, axis=1)
     wrong = intervals(classification_scores(truth, turned), resampled_scores(truth, [turned], rows, 200, 0)[0], rows)
     assert (wrong["accuracy_ci95_low"], wrong["accuracy_ci95_high"]) == (0, pytest.approx(1 - exact))
+
+
+def test_an_area_that_half_of_the_resamples_lack_is_not_known() -> None:
+    truth = np.repeat([0, 1], 20)
+    random = np.random.default_rng(0)
+    base, head = (np.stack([1 - positive, positive], axis=1) for positive in random.random((2, 40)))
+    two = neighbouring_rows([f"a.csv:{row}" for row in range(40)], truth, 50)
+    scores = classification_scores(truth, base)
+    found = intervals(scores, resampled_scores(truth, [base], two, 200, 0)[0], two)
+    assert (found["roc_auc_ci95_low"], found["roc_auc_ci95_high"]) == (0, 1)
+    change = paired_differences(truth, base, head, two, 200, 0)["roc_auc"]
+    assert (change.low, change.high) == (-1, 1)
 
 
 def test_classes_all_right_and_all_wrong_are_not_certain() -> None:
