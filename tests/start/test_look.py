@@ -80,9 +80,8 @@ def test_folders_of_labels_are_known_by_their_files(tmp_path: Path, encoding: st
     assert (changes["class_folders"], changes["encoding"]) == (True, None if encoding == "utf-8" else encoding)
     found, _ = rows_on_disk.read({"": [tmp_path / "a"]}, params, tmp_path)
     assert len(found) == 30
-    for label in ("0", "1"):
-        pd.DataFrame(labelled_texts(30), columns=["text", "label"]).to_csv(tmp_path / f"a/{label}/a.csv", index=False)
-        pd.DataFrame(labelled_texts(30), columns=["text", "label"]).to_csv(tmp_path / f"a/{label}/b.csv", index=False)
+    for table in ("0/a.csv", "0/b.csv", "1/a.csv", "1/b.csv"):
+        pd.DataFrame(labelled_texts(30), columns=["text", "label"]).to_csv(tmp_path / "a" / table, index=False)
     assert looked(tmp_path / "a")[1]["class_folders"] is False
 
 
