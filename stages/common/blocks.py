@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from stages.common.errors import UserError
-from stages.common.probe import probe_batch, probe_logits
+from stages.common.probe import note, probe_batch, probe_logits
 
 PRODUCTS = (torch.nn.Linear, Conv1D)  # modules that multiply states by a matrix
 
@@ -109,13 +109,18 @@ def product_names(blocks: Blocks, place: int) -> list[str]:
 
     Those whose weights another block shares, as in Zamba, are left out: an adapter merged into one would be in both.
     """
-    shared = {id(weight) for other, block in enumerate(blocks) if other != place for weight in block.parameters()}
-    return [
-        f"{block}.{inner}"
+    others = {id(weight) for other, block in enumerate(blocks) if other != place for weight in block.parameters()}
+    found = {
+        f"{block}.{inner}": id(module.weight) in others
         for block in blocks.names[place]
         for inner, module in blocks.model.get_submodule(block).named_modules()
-        if multiplies(module) and id(module.weight) not in shared
-    ]
+        if multiplies(module)
+    }
+    if shared := [name for name, also_in_others in found.items() if also_in_others]:
+        note(
+            f"{len(shared)} modules of block {place} share their weights with other blocks: no adapters, as {shared[0]}"
+        )
+    return [name for name in found if name not in shared]
 
 
 def reached_modules(model: PreTrainedModel) -> set[str] | None:
