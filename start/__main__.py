@@ -26,6 +26,7 @@ from stages.prepare_data.labels import name_labels
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.rare import settle_rare
 from stages.prepare_data.row_labels import all_labels
+from stages.prepare_data.sources import data_sources
 from stages.prepare_data.store import Store
 from stages.prepare_data.ways import make_splits
 from start.columns import guess_columns, told_encoding
@@ -34,6 +35,7 @@ from start.csv_form import csv_form, first_rows
 from start.report import describe_classes, describe_columns, describe_lengths, describe_splits, lines_of
 from start.settings import enough_epochs, settled_params, write_params
 from start.several import several_labels
+from start.splits import split_column, split_files
 
 SAMPLE_TEXTS = 2000  # of which lengths and cost are told
 
@@ -53,7 +55,7 @@ def main() -> None:
         sizes, train, unknown = describe(arguments, params, found, folder)
     changes |= sizes
     if arguments.write:
-        changes["source"] = keep_files(resolve_data(arguments.files, "FILE"))
+        changes["source"] = kept_source(found.source)
     finish({"data": changes, "train": train}, arguments.write, unknown)
 
 
@@ -64,7 +66,7 @@ def describe(
     that suit them, and the fraction of the tokens that the base model doesn't know."""
     note = Notes()
     store = Store(folder / "rows", note)
-    rows, num_read = read_selected({"": resolve_data(arguments.files, "FILE")}, found, store)
+    rows, num_read = read_selected(data_sources(found), found, store)
     labels = name_labels(rows, found)
     num_selected = len(rows)
     rows, dropped = drop_unusable(rows, found, store)
@@ -102,7 +104,10 @@ def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams,
     encoding = next((name for file in files if (name := told_encoding(file, class_folders))), None)
     # what params.yaml says of another data set would get in the way
     unset = dict.fromkeys(["filter", "labels", "label_separator", "group_column", "split_column", "time_column"])
-    source = arguments.files[0] if len(arguments.files) == 1 else arguments.files
+    given = split_files(paths if class_folders else files)
+    source: Any = arguments.files[0] if len(arguments.files) == 1 else arguments.files
+    if given:
+        source = {split: str(path) for split, path in given.items()}
     changes: dict[str, Any] = {"source": source, **unset, "multi_label": False, "encoding": encoding}
     changes |= {"class_folders": class_folders, "delimiter": arguments.delimiter, "quoting": True, "column_names": None}
     if not class_folders:
@@ -121,6 +126,9 @@ def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams,
         called = {text: "text", label: "label"}
         changes["column_names"] = [called.get(name, name) for name in changes["column_names"]]
         first, text, label = first.rename(columns=called), "text", "label"
+    changes["split_column"] = None if given else split_column(first.drop(columns=[text, label]))
+    if given or changes["split_column"]:
+        print(f"splits are given: by {'the names of the files' if given else changes['split_column']}")
     changes |= {"text_column": text, "text_pair_column": pair, "label_column": label, "rare_classes": "drop"}
     changes |= (several := several_labels(first[label]))
     if several:
@@ -135,6 +143,13 @@ def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams,
 
 def missing_labels(values: pd.Series) -> pd.Series:
     return values.isna() | (values.astype(str).str.strip() == "")
+
+
+def kept_source(source: Any) -> Any:
+    """Keep what `data.source` names, and return what it then says."""
+    if isinstance(source, dict):
+        return {split: kept_source(part) for split, part in source.items()}
+    return keep_files(resolve_data(source, "FILE"))
 
 
 def keep_files(paths: list[Path]) -> str | list[str]:

@@ -107,7 +107,8 @@ def choose(kind: str, likely: list[str]) -> str | None:
         while (answer := input(f"Which column is the {kind}: {', '.join(likely)}? ").strip()) not in likely:
             print(f"there is no such column: {answer!r}")
         return answer
-    print(f"the {kind} may also be {', '.join(likely[1:])}: then say --{kind}-column")
+    pair = "; or, if a row is a pair of texts, --text-pair-column" if kind == "text" else ""
+    print(f"the {kind} may also be {', '.join(likely[1:])}: then say --{kind}-column{pair}")
     return likely[0]
 
 

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from stages.common.errors import UserError
 from stages.common.outputs import whole_output
 from stages.common.params import DataParams, TrainParams
+from stages.prepare_data.columns import GIVEN
 
 TEST_FRACTION, VALIDATION_FRACTION = 0.2, 0.1
 MOST_TEST, MOST_VALIDATION = 2000, 1000  # rows: beyond these, scores gain little and runs get longer
@@ -17,17 +18,16 @@ LEAST_STEPS, STEPS_A_CLASS, MOST_EPOCHS = 200, 20, 20
 
 
 def settled_params(rows: pd.DataFrame, labels: list[str], params: DataParams) -> tuple[dict[str, Any], DataParams]:
-    """Return the keys that say how to split, and the params with them.
+    """Return the keys that say how to split, and the params with them: all rows of a given split are taken.
 
     Raises:
         UserError: when there are too few rows for three splits.
     """
-    sizes = {
-        "split": "random",
-        "test_rows": max(len(labels), min(MOST_TEST, round(len(rows) * TEST_FRACTION))),
-        "validation_rows": max(len(labels), min(MOST_VALIDATION, round(len(rows) * VALIDATION_FRACTION))),
-        "train_rows": None,
-    }
+    given = set(rows[GIVEN])
+    share = {"test": (MOST_TEST, TEST_FRACTION), "validation": (MOST_VALIDATION, VALIDATION_FRACTION)}
+    cut = {name: max(len(labels), min(most, round(len(rows) * part))) for name, (most, part) in share.items()}
+    rows_of = {f"{name}_rows": None if name in given else count for name, count in cut.items()}
+    sizes = {"split": "random", **rows_of, "train_rows": None}
     if len(rows) < 3 * len(labels):
         raise UserError(f"{len(rows):,} rows are left for {len(labels)} classes and three splits: gather more")
     return sizes, params.model_copy(update=sizes)

@@ -1,4 +1,4 @@
-"""Read csv, tsv and the like, with any delimiter."""
+"""Read csv, tsv and the like, with any delimiter, and fastText's lines."""
 
 import csv
 import io
@@ -12,6 +12,7 @@ import pandas as pd
 from stages.common.errors import UserError
 from stages.common.params import DataParams
 from stages.prepare_data.bad_rows import plural, shown
+from stages.prepare_data.fasttext import is_fasttext, read_fasttext
 from stages.prepare_data.files import DataFile, decoded, undecodable
 from stages.prepare_data.notes import Notes
 
@@ -26,9 +27,25 @@ def read_delimited(file: DataFile, params: DataParams, note: Notes) -> Iterator[
     """Yield the rows in batches; every value is a text and stays as written ("NA" is a text).
 
     Raises:
-        UserError: naming the rows with more or fewer fields than the header, and a quote that is not closed.
+        UserError: naming the lines that can't be decoded, the rows with more or fewer fields than the header, and a
+            quote that is not closed.
     """
     lines, sample = decoded(file, params.encoding)
+    try:
+        if is_fasttext(sample):
+            note(f"{file.path.name}: read as fastText's lines, with the columns text and label")
+            yield from read_fasttext(lines, params.multi_label)
+        else:
+            yield from read_csv(file, lines, sample, params, note)
+    except UnicodeDecodeError as error:
+        raise undecodable(
+            file.path, lines.encoding, error.object[max(0, error.start - 500) : error.start + 500]
+        ) from None
+
+
+def read_csv(
+    file: DataFile, lines: io.TextIOWrapper, sample: str, params: DataParams, note: Notes
+) -> Iterator[pd.DataFrame]:
     if told := EXCEL_LINE.match(sample):
         next(lines)
     delimiter = params.delimiter or (told[1] if told else told_delimiter(file, sample, params, note))
@@ -43,10 +60,6 @@ def read_delimited(file: DataFile, params: DataParams, note: Notes) -> Iterator[
             f'quoted field is written twice (""), and one that begins a field must be closed; where quotes are letters '
             "like others, set data.quoting to false."
         ) from error
-    except UnicodeDecodeError as error:
-        raise undecodable(
-            file.path, lines.encoding, error.object[max(0, error.start - 500) : error.start + 500]
-        ) from None
 
 
 def quoting(params: DataParams) -> Literal[0, 3]:

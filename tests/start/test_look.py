@@ -10,7 +10,11 @@ import rows_on_disk
 from tiny import PARAMS, labelled_texts
 
 from stages.common.params import DataParams, load_params
+from stages.prepare_data.columns import GIVEN
+from stages.prepare_data.given import given_splits
+from stages.prepare_data.labels import name_labels
 from start.__main__ import look
+from start.settings import settled_params
 
 
 def looked(*paths: Path, **options: str) -> tuple[DataParams, dict[str, Any]]:
@@ -83,6 +87,39 @@ def test_folders_of_labels_are_known_by_their_files(tmp_path: Path, encoding: st
     for table in ("0/a.csv", "0/b.csv", "1/a.csv", "1/b.csv"):
         pd.DataFrame(labelled_texts(30), columns=["text", "label"]).to_csv(tmp_path / "a" / table, index=False)
     assert looked(tmp_path / "a")[1]["class_folders"] is False
+
+
+@pytest.mark.parametrize(("column", "known"), [("split", True), ("part", True), ("source", False)])
+def test_a_column_that_names_splits_is_taken_for_them(tmp_path: Path, column: str, known: bool) -> None:
+    rows = pd.DataFrame(labelled_texts(30), columns=["text", "label"])
+    rows[column] = ["Train", "dev", "test" if known else "blog"] * 10
+    rows.to_csv(tmp_path / "a.csv", index=False)
+    params, changes = looked(tmp_path / "a.csv")
+    assert changes["split_column"] == (column if known else None)
+    found, _ = rows_on_disk.read({"": [tmp_path / "a.csv"]}, params, tmp_path)
+    sizes, _ = settled_params(found.assign(**{GIVEN: given_splits(found)} if known else {}), ["0", "1"], params)
+    assert (sizes["validation_rows"], sizes["test_rows"]) == ((None, None) if known else (3, 6))
+
+
+def test_files_named_after_splits_are_taken_for_them(tmp_path: Path) -> None:
+    for name in ("train.csv", "test.csv", "more.csv"):
+        pd.DataFrame(labelled_texts(30), columns=["text", "label"]).to_csv(tmp_path / name, index=False)
+    one, other, more = (tmp_path / name for name in ("train.csv", "test.csv", "more.csv"))
+    assert looked(one, other)[1]["source"] == {"train": str(one), "test": str(other)}
+    assert looked(one, more)[1]["source"] == [str(one), str(more)]
+    assert looked(other)[1]["source"] == str(other)
+
+
+def test_lines_of_fasttext_are_known_by_their_labels(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("".join(f"__label__{label} {text}\n" for text, label in labelled_texts(30)))
+    assert looked(tmp_path / "a.txt")[1]["multi_label"] is False
+    (tmp_path / "a.txt").write_text(
+        "".join(f"__label__{label} __label__c {text}\n" for text, label in labelled_texts(30))
+    )
+    params, changes = looked(tmp_path / "a.txt")
+    assert changes["multi_label"] is True
+    found, _ = rows_on_disk.read({"": [tmp_path / "a.txt"]}, params, tmp_path)
+    assert name_labels(found, params) == ["0", "1", "c"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])

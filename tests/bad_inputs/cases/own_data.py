@@ -96,10 +96,10 @@ BROKEN: list[tuple[str, str, Break, str]] = [
         "If its first line is a row, name the columns in data.column_names",
     ),
     (
-        "column-names-fewer",
-        "fewer data.column_names than columns",
-        source("a.csv", "a,1\nb,0\n", column_names=["text"]),
-        "than the 1 of data.column_names: a.csv:1 has 2",
+        "column-names-more",
+        "more data.column_names than columns",
+        source("a.csv", "a,1\nb,0\n", column_names=["text", "label", "source"]),
+        "than the 3 of data.column_names: a.csv:1 has 2",
     ),
     (
         "class-folders-of-file",

@@ -20,9 +20,9 @@ CASES = [
     ),
     Case(
         "start-texts",
-        "a file for each text",
-        both(write("mine/good/1.txt", "I loved it"), write("mine/bad/1.txt", "I hated it")),
-        ["mine/bad/1.txt has no rows, only …; put texts that are a file each into one table"],
+        "a file for each text, and no folder for each label",
+        both(write("mine/1.txt", "I loved it"), write("mine/2.txt", "I hated it")),
+        ["mine/1.txt has no rows, only …; texts that are a file each belong in a folder for each label"],
         command="start mine",
     ),
 ]

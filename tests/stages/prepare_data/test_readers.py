@@ -161,6 +161,22 @@ def test_quotes_may_be_letters_like_others(tmp_path: Path) -> None:
     assert read(path, quoting=False)["text"].tolist() == ['"What a film', 'So "good", he said', 'not "bad"']
 
 
+def test_lines_of_fasttext(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.txt.bz2").write_bytes(
+        bz2.compress(b"__label__1 a fine film\n\n__label__0 __label__2 a bad, one\nnone\n")
+    )
+    assert read(tmp_path / "a.txt.bz2").values.tolist() == [
+        ["a fine film", "1"],
+        ["a bad, one", ["0", "2"]],
+        ["none", ""],
+    ]
+    assert read(tmp_path / "a.txt.bz2", multi_label=True)["label"].tolist() == [["1"], ["0", "2"], []]
+    assert "a.txt.bz2: read as fastText's lines" in capsys.readouterr().err
+    (tmp_path / "a.txt").write_bytes("__label__1 schön\n".encode("cp1252"))
+    with pytest.raises(UserError, match=r"set data\.encoding"):
+        read(tmp_path / "a.txt")
+
+
 def test_folders_of_labels_are_read_a_file_a_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, text in {
         "train/pos/2_9.txt": "a fine film\nand more",
