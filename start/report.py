@@ -51,7 +51,10 @@ def describe_lengths(sample: pd.DataFrame, params: Params) -> float:
         f"({getattr(params.tokenize, bound)}) cuts {cut:.0%} of them"
     )
     if cut > MUCH_CUT and bound == "max_length":
-        print("what is cut is not read: if it may decide, set tokenize.long_texts to windows, which reads all of it")
+        print(
+            "what is cut is not read: if it may decide, raise tokenize.max_length as far as the base takes it, or set "
+            "tokenize.long_texts to windows, which reads all of it"
+        )
     ids = [token for row in windows for window in row for token in window.ids]
     special = encoder.layout.num_special * sum(map(len, windows))
     unknown = ids.count(encoder.tokenizer.unk_token_id) / max(1, len(ids) - special)

@@ -99,6 +99,7 @@ def plain_accuracy(mode: str, task: Task, seed: int) -> float:
             num_train_epochs=EPOCHS,
             per_device_train_batch_size=BATCH_SIZE,
             learning_rate=RATE,
+            warmup_steps=load_params(tiny.PARAMS).train.warmup_fraction,
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,
