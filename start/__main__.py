@@ -11,16 +11,11 @@ from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
-import pandas as pd
-
 from stages.common.errors import UserError, run
 from stages.common.outputs import scratch
 from stages.common.params import DataParams, Params, load_params
 from stages.common.references import resolve_data
-from stages.prepare_data.bad_rows import shown
-from stages.prepare_data.class_folders import holds_class_folders, text_files
 from stages.prepare_data.duplicates import drop_unusable
-from stages.prepare_data.files import data_files
 from stages.prepare_data.intake import read_selected
 from stages.prepare_data.labels import name_labels
 from stages.prepare_data.notes import Notes
@@ -29,13 +24,10 @@ from stages.prepare_data.row_labels import all_labels
 from stages.prepare_data.sources import data_sources
 from stages.prepare_data.store import Store
 from stages.prepare_data.ways import make_splits
-from start.columns import guess_columns, told_encoding
 from start.cost import estimate_minutes
-from start.csv_form import csv_form, first_rows
-from start.report import describe_classes, describe_columns, describe_lengths, describe_splits, lines_of
+from start.look import look
+from start.report import describe_classes, describe_lengths, describe_splits, lines_of
 from start.settings import enough_epochs, settled_params, write_params
-from start.several import several_labels
-from start.splits import split_column, split_files
 
 SAMPLE_TEXTS = 2000  # of which lengths and cost are told
 
@@ -94,55 +86,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--label-column", help="if the guess is wrong")
     parser.add_argument("--delimiter", help="the character between the fields of csv files, if it is a rare one")
     return parser.parse_args()
-
-
-def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams, dict[str, Any]]:
-    """Return params to read the files with, and those keys that the files ask for."""
-    paths = resolve_data(arguments.files, "FILE")
-    class_folders = all(map(holds_class_folders, paths))
-    files = [file for path in paths for file in text_files(path)] if class_folders else data_files(paths)
-    encoding = next((name for file in files if (name := told_encoding(file, class_folders))), None)
-    # what params.yaml says of another data set would get in the way
-    unset = dict.fromkeys(["filter", "labels", "label_separator", "group_column", "split_column", "time_column"])
-    given = split_files(paths if class_folders else files)
-    source: Any = arguments.files[0] if len(arguments.files) == 1 else arguments.files
-    if given:
-        source = {split: str(path) for split, path in given.items()}
-    changes: dict[str, Any] = {"source": source, **unset, "multi_label": False, "encoding": encoding}
-    changes |= {"class_folders": class_folders, "delimiter": arguments.delimiter, "quoting": True, "column_names": None}
-    if not class_folders:
-        changes |= csv_form(files[0], params.model_copy(update=changes))
-    first = first_rows(paths[0] if class_folders else files[0], params.model_copy(update=changes))
-    if first.empty:
-        each = "; texts that are a file each belong in a folder for each label" if len(files) > 1 else ""
-        raise UserError(f"{files[0]} has no rows, only names of columns ({shown(list(first.columns))}){each}")
-    pair = arguments.text_pair_column
-    if class_folders:
-        text, label = "text", "label"
-    else:
-        others = first.drop(columns=[pair], errors="ignore")
-        text, label = guess_columns(others, arguments.text_column, arguments.label_column)
-    if changes["column_names"]:
-        called = {text: "text", label: "label"}
-        changes["column_names"] = [called.get(name, name) for name in changes["column_names"]]
-        first, text, label = first.rename(columns=called), "text", "label"
-    changes["split_column"] = None if given else split_column(first.drop(columns=[text, label]))
-    if given or changes["split_column"]:
-        print(f"splits are given: by {'the names of the files' if given else changes['split_column']}")
-    changes |= {"text_column": text, "text_pair_column": pair, "label_column": label, "rare_classes": "drop"}
-    changes |= (several := several_labels(first[label]))
-    if several:
-        how = f"with {several['label_separator']!r} between them" if several["label_separator"] else "as lists"
-        print(f"rows have several labels, {how}; a row may have none. If that is wrong: data.multi_label: false")
-    elif (missing := missing_labels(first[label])).any():
-        changes["filter"] = f"`{label}`.notna()"
-        print(f"{int(missing.sum()):,} of the first {len(first):,} rows have no label: data.filter leaves them out")
-    describe_columns(files, first, text, label, encoding)
-    return params.model_copy(update=changes), changes
-
-
-def missing_labels(values: pd.Series) -> pd.Series:
-    return values.isna() | (values.astype(str).str.strip() == "")
 
 
 def kept_source(source: Any) -> Any:

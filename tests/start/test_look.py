@@ -9,11 +9,12 @@ import pytest
 import rows_on_disk
 from tiny import PARAMS, labelled_texts
 
+from stages.common.errors import UserError
 from stages.common.params import DataParams, load_params
 from stages.prepare_data.columns import GIVEN
 from stages.prepare_data.given import given_splits
 from stages.prepare_data.labels import name_labels
-from start.__main__ import look
+from start.look import look
 from start.settings import settled_params
 
 
@@ -108,6 +109,9 @@ def test_files_named_after_splits_are_taken_for_them(tmp_path: Path) -> None:
     assert looked(one, other)[1]["source"] == {"train": str(one), "test": str(other)}
     assert looked(one, more)[1]["source"] == [str(one), str(more)]
     assert looked(other)[1]["source"] == str(other)
+    pd.read_csv(other).drop(columns="label").to_csv(other, index=False)
+    with pytest.raises(UserError, match=r"test\.csv has no column 'label', .*: name .*train\.csv alone"):
+        looked(other, one)
 
 
 def test_lines_of_fasttext_are_known_by_their_labels(tmp_path: Path) -> None:

@@ -25,4 +25,11 @@ CASES = [
         ["mine/1.txt has no rows, only …; texts that are a file each belong in a folder for each label"],
         command="start mine",
     ),
+    Case(
+        "start-test-without-labels",
+        "a test.csv without labels, as competitions give one",
+        both(write("mine/train.csv", ROWS), write("mine/test.csv", "text\na film\n")),
+        ["mine/test.csv has no column 'label', so no model can be judged by it: name mine/train.csv alone, and let …"],
+        command="start mine",
+    ),
 ]
