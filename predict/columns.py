@@ -10,6 +10,7 @@ from predict.csv_records import csv_header
 from predict.parquet_file import parquet_schema
 from predict.readers import read_rows
 from predict.rows import REPLACEMENT, SURROGATE, Source
+from predict.whole_files import ADDED
 
 EXACT = 2**53  # up to it a float64 holds every whole number
 
@@ -29,6 +30,8 @@ def find_columns(sources: list[Source]) -> dict[str, Any]:
 def source_columns(source: Source) -> dict[str, Any]:
     if source.format == "txt":
         return {source.columns.text: "string"}
+    if source.format == "file":
+        return dict.fromkeys([source.columns.text, *ADDED], "string")
     if source.format == "jsonl":
         return scan_jsonl(source)
     assert source.path is not None, "standard input is txt or jsonl"

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from predict.errors import PredictError
 from predict.manifest import read_manifest
-from predict.readers import FORMATS, open_sources
+from predict.readers import READERS, open_sources
 from predict.rows import SURROGATE, Columns, Source, one_line
 from predict.writers import DECIMALS
 
@@ -66,8 +66,10 @@ def parse_arguments() -> argparse.Namespace:
     add("--text-pair-column", metavar="NAME", help="where the second text stands, where the model takes pairs")
     add("--label-column", metavar="NAME", help="where the true label stands: prints the scores of the predictions")
     add("--top-k", type=positive, metavar="K", help="give the K likeliest labels")
-    formats = sorted(set(FORMATS.values()))
-    add("--input-format", choices=formats, help="of all inputs (default: by suffix; txt from standard input)")
+    formats = (
+        "of all inputs (default: by suffix; txt from standard input); file: each file, or file of a folder, is a text"
+    )
+    add("--input-format", choices=sorted(READERS), help=formats)
     add("--fail-on-error", action="store_true", help=f"exit with {ROWS_FAILED} when any row has an error")
     add(
         "--spreadsheet", action="store_true", help="csv and tsv that a spreadsheet won't run: ' before = + - @ in cells"

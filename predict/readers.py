@@ -13,6 +13,7 @@ from predict.errors import PredictError
 from predict.line_files import parse_object, read_jsonl, read_lines, read_txt
 from predict.parquet_file import parquet_schema, read_parquet
 from predict.rows import Columns, Row, Source
+from predict.whole_files import files_in, read_whole
 
 FORMATS = {
     ".csv": "csv",
@@ -28,6 +29,7 @@ READERS: dict[str, Callable[[Source, BinaryIO], Iterator[Row]]] = {
     "jsonl": read_jsonl,
     "parquet": read_parquet,
     "txt": read_txt,
+    "file": read_whole,
 }
 CHUNK_ROWS = 4096  # at most, that are read, predicted and written at once: bounds memory,
 CHUNK_BYTES = 1_000_000  # as does this, of their input, and what a kill can cost
@@ -65,7 +67,8 @@ def open_sources(names: list[str], columns: Columns, input_format: str | None) -
         PredictError: naming the file that can't be used.
     """
     sources: list[Source] = []
-    for name in names:
+    size = 0
+    for name in files_in(names) if input_format == "file" else names:
         path = None if name == "-" else Path(name)
         if path and not path.is_file():
             raise PredictError(f"{path} is not a file" if path.exists() else f"there is no file {path}")
@@ -74,12 +77,13 @@ def open_sources(names: list[str], columns: Columns, input_format: str | None) -
             raise PredictError(f"{path}: its suffix is not one of {', '.join(FORMATS)}; say --input-format")
         if path is None and known not in ("txt", "jsonl"):
             raise PredictError(f"standard input is read as txt or jsonl, not as {known}")
-        if known == "txt" and columns.text_pair is not None:
-            raise PredictError("txt holds one text a line: give pairs as csv, tsv, jsonl or parquet (--input-format)")
-        source = Source(path, known, columns, offset=sum(other.size for other in sources))
+        if known in ("txt", "file") and columns.text_pair is not None:
+            raise PredictError(f"{known} holds no pairs: give them as csv, tsv, jsonl or parquet (--input-format)")
+        source = Source(path, known, columns, offset=size)
         if path:
             check_beginning(source, path)
         sources.append(source)
+        size += source.size
     if sum(source.path is None for source in sources) > 1:
         raise PredictError("standard input can be read once: --input names it twice")
     return sources
@@ -93,7 +97,7 @@ def check_beginning(source: Source, path: Path) -> None:
         raise PredictError(f"{path} is UTF-16: save it as UTF-8")
     if source.format == "jsonl":
         check_first_rows(source.columns, path)
-    if source.format in ("txt", "jsonl"):
+    if source.format in ("txt", "jsonl", "file"):
         return
     names = parquet_schema(path).names if source.format == "parquet" else csv_header(source, path)
     check_names(source.columns, path, names)

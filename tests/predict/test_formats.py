@@ -15,6 +15,9 @@ from exported import (
     write_rows,
 )
 
+from predict.readers import open_sources, read_chunks
+from predict.rows import Columns
+
 
 @pytest.mark.parametrize(
     ("source", "target"),
@@ -74,3 +77,35 @@ def test_a_carriage_return_in_a_text_does_not_end_its_row(predict: Runner, tmp_p
     (tmp_path / "in.jsonl").write_text(write)
     predict("--input", tmp_path / "in.jsonl", "--output", tmp_path / "out.csv")
     assert b'"good\rfilm",' in (tmp_path / "out.csv").read_bytes()
+
+
+def test_files_that_are_a_text_each(predict: Runner, tmp_path: Path) -> None:
+    texts = {
+        "bad/1_2.txt": b"awful",
+        "bad/2": "boring\nfilm für".encode("cp1252"),
+        "good/1_9.txt": b"good\nand great\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(text)
+    (tmp_path / "in/.hidden").write_text("good")
+    output = tmp_path / "out.csv"
+    command = ["--input", tmp_path / "in", "--input-format", "file", "--label-column", "label", "--output", output]
+    scores, errors = predict(*command)
+    rows = read_rows(output)
+    assert [row["file"] for row in rows] == [str(tmp_path / "in" / name) for name in texts]
+    assert [row["label"] for row in rows] == ["bad", "bad", "good"]
+    assert rows[2]["text"] == "good\nand great\n"
+    assert [row["error"] for row in rows] == ["", "not UTF-8", ""]
+    assert "2 of 3 rows scored; 1 with an error" in scores
+    assert "3 rows, 1 with an error" in errors
+    _, errors = predict("--input", tmp_path / "none", "--input-format", "file", status=1)
+    assert "there is no file" in errors
+
+
+def test_many_files_are_predicted_at_once(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"{number}.txt").write_text("good")
+    sources = open_sources([str(tmp_path)], Columns(), "file")
+    assert [len(rows) for rows in read_chunks(sources, skip=0)] == [20]
+    assert [row.end for rows in read_chunks(sources, skip=0) for row in rows] == [4 * (n + 1) for n in range(20)]

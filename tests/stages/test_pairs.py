@@ -107,7 +107,7 @@ def test_the_exported_program_gives_the_trained_models_answers(paired: Clone, en
         (["--input", "in.csv"], "error: the model takes pairs of texts: give the second one by --text-pair-column"),
         (
             ["--input", "in.txt", "--text-pair-column", "a"],
-            "error: txt holds one text a line: give pairs as csv, tsv, jsonl or parquet (--input-format)",
+            "error: txt holds no pairs: give them as csv, tsv, jsonl or parquet (--input-format)",
         ),
         (["--input", "in.csv", "--text-pair-column", "b"], "error: in.csv has no column b; it has text, a. Say"),
     ],
