@@ -66,9 +66,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--text-pair-column", metavar="NAME", help="where the second text stands, where the model takes pairs")
     add("--label-column", metavar="NAME", help="where the true label stands: prints the scores of the predictions")
     add("--top-k", type=positive, metavar="K", help="give the K likeliest labels")
-    formats = (
-        "of all inputs (default: by suffix; txt from standard input); file: each file, or file of a folder, is a text"
-    )
+    formats = "of all inputs (default: by suffix; txt from standard input); file: a text a file, also of a folder"
     add("--input-format", choices=sorted(READERS), help=formats)
     add("--fail-on-error", action="store_true", help=f"exit with {ROWS_FAILED} when any row has an error")
     add(
