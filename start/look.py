@@ -16,7 +16,7 @@ from start.columns import guess_columns, told_encoding
 from start.csv_form import csv_form, first_rows
 from start.report import describe_columns
 from start.several import several_labels
-from start.splits import split_column, split_files
+from start.splits import split_column, split_files, split_folders
 
 USUAL: dict[str, Any] = {  # what params.yaml says of another data set would get in the way
     **dict.fromkeys(["filter", "labels", "label_separator", "group_column", "split_column", "time_column"]),
@@ -26,7 +26,7 @@ USUAL: dict[str, Any] = {  # what params.yaml says of another data set would get
 
 def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams, dict[str, Any]]:
     """Return params to read the files with, and those keys that the files ask for."""
-    paths = resolve_data(arguments.files, "FILE")
+    paths = [folder for path in resolve_data(arguments.files, "FILE") for folder in split_folders(path)]
     class_folders = all(map(holds_class_folders, paths))
     files = [file for path in paths for file in text_files(path)] if class_folders else data_files(paths)
     given = split_files(paths if class_folders else files)
@@ -47,7 +47,7 @@ def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams,
     else:
         changes["split_column"] = split_column(first.drop(columns=[text, label]))
     if given or changes["split_column"]:
-        print(f"splits are given: by {changes['split_column'] or 'the names of the files'}")
+        print(f"splits are given: by {changes['split_column'] or 'the names of files or folders'}")
     changes |= label_form(first[label])
     describe_columns(files, first, text, label, encoding)
     return params.model_copy(update=changes), changes

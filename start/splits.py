@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from stages.prepare_data.class_folders import holds_class_folders
 from stages.prepare_data.given import ORDER, OTHER_NAMES
 from start.columns import name_fits
 
@@ -25,6 +26,14 @@ def split_files(files: list[Path]) -> dict[str, Path] | None:
     """Return the file of each split, where the files are called train.csv and test.csv, say."""
     named = {split_name(file.name.split(".")[0]): file for file in files}
     return named if len(named) == len(files) > 1 and "train" in named and set(named) <= set(ORDER) else None
+
+
+def split_folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder that are called train, test and so on and hold one for each label, or the folder
+    itself."""
+    inside = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    found = [path for path in inside if split_name(path.name) in ORDER and holds_class_folders(path)]
+    return found if split_files(found) else [folder]
 
 
 def split_name(value: str) -> str:

@@ -1,5 +1,6 @@
 """What `start` makes of a file is what prepare-data can read."""
 
+import shutil
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,9 @@ def test_folders_of_labels_are_known_by_their_files(tmp_path: Path, encoding: st
     assert (changes["class_folders"], changes["encoding"]) == (True, None if encoding == "utf-8" else encoding)
     found, _ = rows_on_disk.read({"": [tmp_path / "a"]}, params, tmp_path)
     assert len(found) == 30
+    for split in ("train", "test"):
+        shutil.copytree(tmp_path / "a", tmp_path / "b" / split)
+    assert looked(tmp_path / "b")[1]["source"] == {name: str(tmp_path / "b" / name) for name in ("train", "test")}
     for table in ("0/a.csv", "0/b.csv", "1/a.csv", "1/b.csv"):
         pd.DataFrame(labelled_texts(30), columns=["text", "label"]).to_csv(tmp_path / "a" / table, index=False)
     assert looked(tmp_path / "a")[1]["class_folders"] is False
