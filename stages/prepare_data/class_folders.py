@@ -37,13 +37,18 @@ def read_class_folders(folder: Path, params: DataParams, note: Notes) -> Iterato
             yield pd.DataFrame(
                 {
                     "text": [read_text(file, params.encoding) for file in some],
-                    "label": [file.parent.name for file in some],
-                    "file": [file.relative_to(folder).as_posix() for file in some],
+                    "label": [as_text(file.parent.name) for file in some],
+                    "file": [as_text(file.relative_to(folder).as_posix()) for file in some],
                 },
-                index=[f"{file}:1" for file in some],
+                index=[f"{as_text(str(file))}:1" for file in some],
                 dtype="str",
             )
             bar.update(len(some))
+
+
+def as_text(name: str) -> str:
+    """Return a file's name as a text that can be written, with ? for bytes that are not UTF-8."""
+    return name.encode(errors="replace").decode()
 
 
 def text_files(folder: Path) -> list[Path]:
