@@ -1,7 +1,8 @@
 """Several labels a row."""
 
 from bad_inputs import Break, Case, both, set_params
-from bad_inputs.cases.own_data import labels, source
+from bad_inputs.cases.own_data import source
+from bad_inputs.cases.own_rows import labels
 
 SEPARATED = {"multi_label": True, "label_separator": ";"}
 
