@@ -18,6 +18,7 @@ from start.report import describe_columns
 from start.several import several_labels
 from start.splits import split_column, split_files, split_folders
 
+UNLABELLED = {"unsup", "unlabeled", "unlabelled"}  # the first in the IMDB reviews as their authors give them
 USUAL: dict[str, Any] = {  # what params.yaml says of another data set would get in the way
     **dict.fromkeys(["filter", "labels", "label_separator", "group_column", "split_column", "time_column"]),
     **{"multi_label": False, "quoting": True, "column_names": None, "rare_classes": "drop"},
@@ -48,7 +49,7 @@ def look(arguments: argparse.Namespace, params: DataParams) -> tuple[DataParams,
         changes["split_column"] = split_column(first.drop(columns=[text, label]))
     if given or changes["split_column"]:
         print(f"splits are given: by {changes['split_column'] or 'the names of files or folders'}")
-    changes |= label_form(first[label])
+    changes |= label_form(first[label]) | (unlabelled_folders(files) if class_folders else {})
     describe_columns(files, first, text, label, encoding)
     return params.model_copy(update=changes), changes
 
@@ -85,6 +86,15 @@ def check_labelled(given: dict[str, Path], params: DataParams) -> None:
                 f"{path} has no column {params.label_column!r}, so no model can be judged by it: name {given['train']} "
                 f"alone, and let `python -m predict --input {path}` label the other"
             )
+
+
+def unlabelled_folders(files: list[Path]) -> dict[str, Any]:
+    """Return the filter that leaves out folders whose name says that their texts have no label."""
+    names = sorted({file.parent.name for file in files} & UNLABELLED)
+    if not names:
+        return {}
+    print(f"the texts in {shown(names)} have no label: data.filter leaves them out")
+    return {"filter": " and ".join(f'label != "{name}"' for name in names)}
 
 
 def label_form(values: pd.Series) -> dict[str, Any]:

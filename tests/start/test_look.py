@@ -88,7 +88,10 @@ def test_folders_of_labels_are_known_by_their_files(tmp_path: Path, encoding: st
     assert len(found) == 30
     for split in ("train", "test"):
         shutil.copytree(tmp_path / "a", tmp_path / "b" / split)
-    assert looked(tmp_path / "b")[1]["source"] == {name: str(tmp_path / "b" / name) for name in ("train", "test")}
+    shutil.copytree(tmp_path / "a/0", tmp_path / "b/train/unsup")
+    _, changes = looked(tmp_path / "b")
+    assert changes["source"] == {name: str(tmp_path / "b" / name) for name in ("train", "test")}
+    assert changes["filter"] == 'label != "unsup"'
     for table in ("0/a.csv", "0/b.csv", "1/a.csv", "1/b.csv"):
         pd.DataFrame(labelled_texts(30), columns=["text", "label"]).to_csv(tmp_path / "a" / table, index=False)
     assert looked(tmp_path / "a")[1]["class_folders"] is False
