@@ -1,16 +1,27 @@
-"""Rows as prepare-data has them: what decides about them in memory, the rest on disk."""
+"""Rows as prepare-data has them: as a file's reader gives them, and then what decides in memory, the rest on disk."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import mkdtemp
 
 import pandas as pd
+from tiny import PARAMS
 
-from stages.common.params import DataParams
+from stages.common.params import DataParams, load_params
 from stages.prepare_data.intake import put, read_selected
 from stages.prepare_data.notes import Notes
+from stages.prepare_data.readers import read_rows
 from stages.prepare_data.store import Store
 from stages.prepare_data.texts import clean_rows
+
+
+def data_params(**changes: object) -> DataParams:
+    return load_params(PARAMS).data.model_copy(update={"filter": None, "labels": None, **changes})
+
+
+def read_files(paths: list[Path] | Path, **changes: object) -> pd.DataFrame:
+    files = paths if isinstance(paths, list) else [paths]
+    return pd.concat(read_rows({"": files}, data_params(**changes), Notes()))
 
 
 def new_store(folder: Path) -> Store:

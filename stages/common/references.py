@@ -9,6 +9,7 @@ its folder: so a params.yaml or a README.md of somebody else's can't have other 
 """
 
 import glob
+import json
 import re
 import stat
 import sys
@@ -121,17 +122,30 @@ def _leads_out(path: str) -> bool:
 
 
 def _check_data_folder(folder: Path, reference: str, key: str) -> None:
-    """Refuse a folder whose card, README.md, has `datasets` read files outside it."""
+    """Refuse a folder whose card, README.md, or lists of files have `datasets` read files outside it."""
     for path in folder.rglob("*"):
         _check_readable(path, reference, key)
     if (folder / ".huggingface.yaml").exists():
         raise UserError(f"{key}: {reference} has a .huggingface.yaml: put what it says into README.md instead")
-    for name in _card_paths(folder / "README.md", reference, key):
+    named = [(folder / "README.md", name) for name in _card_paths(folder / "README.md", reference, key)]
+    for path in (*folder.rglob("state.json"), *folder.rglob("dataset_dict.json")):
+        named += [(path, name) for name in _saved_paths(path)]
+    for path, name in named:
         if _leads_out(name):
             raise UserError(
-                f"{key}: the README.md of {reference} names the data {name!r}, which is not in its folder: name files "
-                "of the folder"
+                f"{key}: the {path.name} of {reference} names the data {name!r}, which is not in its folder: name "
+                "files of the folder"
             )
+
+
+def _saved_paths(path: Path) -> list[str]:
+    """Return the files or the folders of splits that a list names which `datasets` saved; none of another file."""
+    try:
+        content = json.loads(path.read_bytes())
+        named = content["splits"] if path.name == "dataset_dict.json" else content["_data_files"]
+        return [str(each["filename"] if isinstance(each, dict) else each) for each in named]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
 
 
 def _card_paths(card: Path, reference: str, key: str) -> Iterator[str]:

@@ -75,8 +75,14 @@ def data_files(paths: list[Path]) -> list[Path]:
 
 
 def is_data_set(folder: Path) -> bool:
-    """Say whether a folder is a data set of the Hub: with a card, or in the Hub's cache."""
-    return (folder / "README.md").exists() or "snapshots" in folder.parts
+    """Say whether a folder is a data set of the Hub, with a card or in its cache, or one that `datasets` saved."""
+    return (folder / "README.md").exists() or "snapshots" in folder.parts or is_saved(folder)
+
+
+def is_saved(folder: Path) -> bool:
+    """Say whether a folder is what `save_to_disk` of `datasets` leaves."""
+    names = ("dataset_dict.json",) if (folder / "dataset_dict.json").exists() else ("dataset_info.json", "state.json")
+    return all((folder / name).exists() for name in names)
 
 
 def known_suffix(name: str) -> bool:

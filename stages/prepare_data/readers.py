@@ -14,7 +14,7 @@ from stages.common.params import DataParams
 from stages.prepare_data.class_folders import read_class_folders
 from stages.prepare_data.columns import check_columns, check_unique
 from stages.prepare_data.delimited import read_delimited
-from stages.prepare_data.files import data_files, open_data
+from stages.prepare_data.files import data_files, is_saved, open_data
 from stages.prepare_data.notes import Notes
 from stages.prepare_data.tables import BATCH_ROWS, read_arrow, read_json, read_json_lines, read_parquet, read_workbook
 
@@ -77,19 +77,19 @@ def read_file(path: Path, params: DataParams, note: Notes) -> Iterator[pd.DataFr
 
 
 def read_hub_folder(folder: Path) -> Iterator[pd.DataFrame]:
-    """Read a data set as `datasets` lays it out: all its splits, with the name of each in a column `split`.
+    """Read a data set as `datasets` lays it out: all its splits, with the name of each, if any, in a column `split`.
 
     A class number becomes the name that the data set gives it, where it gives one.
     """
     import datasets
 
     try:
-        loaded = datasets.load_dataset(str(folder))
+        loaded = (datasets.load_from_disk if is_saved(folder) else datasets.load_dataset)(str(folder))
     except Exception as error:  # `datasets` raises many unrelated types
         raise UserError(f"data.source: {folder} can't be loaded: {' '.join(str(error).split())}") from error
-    for name, split in loaded.items():
+    for name, split in loaded.items() if isinstance(loaded, dict) else [("", loaded)]:
         for rows in split.to_pandas(batch_size=BATCH_ROWS, batched=True):
             for column, feature in split.features.items():
                 if isinstance(feature, datasets.ClassLabel):
                     rows[column] = [feature.int2str(value) if value >= 0 else None for value in rows[column]]
-            yield rows.assign(split=str(name))
+            yield rows.assign(split=str(name)) if name else rows

@@ -1,5 +1,6 @@
 """References name packages, Hub repositories and paths; what can't be had is refused in one line."""
 
+import json
 import os
 from pathlib import Path
 
@@ -131,6 +132,18 @@ def test_the_card_of_a_data_set_names_no_file_outside_it(card: str, tmp_path: Pa
         resolve_data(str(tmp_path), "data.source")
     assert CARDS[card] in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("state.json", {"_data_files": [{"filename": "../a.arrow"}]}), ("dataset_dict.json", {"splits": ["/etc"]})],
+)
+def test_the_lists_of_a_saved_data_set_name_no_file_outside_it(name: str, content: dict, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(json.dumps(content))
+    with pytest.raises(UserError, match=rf"the {name} of .* which is not in its folder"):
+        resolve_data(str(tmp_path), "data.source")
+    (tmp_path / name).write_text("[1, {}]")
+    assert resolve_data(str(tmp_path), "data.source") == [tmp_path]
 
 
 def test_a_card_may_hold_itself_and_other_things(tmp_path: Path) -> None:

@@ -13,25 +13,12 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 import rows_on_disk
-from tiny import PARAMS
+from rows_on_disk import data_params, read_files
 
 from stages.common.errors import UserError
-from stages.common.params import DataParams, load_params
-from stages.prepare_data.columns import GIVEN
 from stages.prepare_data.intake import read_selected
-from stages.prepare_data.notes import Notes
-from stages.prepare_data.readers import read_rows
 
 ROWS = [("one, two", "0"), ('say "hi"\nagain; and\tagain', "1"), ("NA", "1")]
-
-
-def data_params(**changes: object) -> DataParams:
-    return load_params(PARAMS).data.model_copy(update={"filter": None, "labels": None, **changes})
-
-
-def read(paths: list[Path] | Path, **changes: object) -> pd.DataFrame:
-    files = paths if isinstance(paths, list) else [paths]
-    return pd.concat(read_rows({"": files}, data_params(**changes), Notes()))
 
 
 def table() -> pd.DataFrame:
@@ -68,7 +55,7 @@ def test_every_format_gives_the_same_rows_packed_or_not(tmp_path: Path, name: st
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr(f"inside/{name}", content)
     for packed in (name, f"{name}.gz", f"{name}.bz2", f"{name}.xz", f"{name}.zst", "a.zip"):
-        rows = read(tmp_path / packed)
+        rows = read_files(tmp_path / packed)
         assert rows[["text", "label"]].values.tolist() == table().values.tolist(), packed
         assert rows.index.tolist() == [f"{packed}:{row}" for row in (1, 2, 3)]
 
@@ -81,17 +68,17 @@ def test_the_delimiter_is_found_and_said(
     rows = table()
     rows.loc[3:30] = ["a, b, c, and so on", "0"]
     rows.rename(columns={"text": " text "}).to_csv(path, index=False, sep=delimiter)
-    assert read(path)["text"].tolist() == rows["text"].tolist()
+    assert read_files(path)["text"].tolist() == rows["text"].tolist()
     err = capsys.readouterr().err
     assert f"a.csv: its columns are separated by {said}" in err if said else "separated" not in err
     path.write_text("text^label\na,b^0\n")
-    assert read(path, delimiter="^")["text"].tolist() == ["a,b"]
+    assert read_files(path, delimiter="^")["text"].tolist() == ["a,b"]
 
 
 def test_the_line_that_tells_excel_the_delimiter_is_no_header(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("sep=^\r\ntext^label\r\na;b^1\r\n")
-    assert read(path)[["text", "label"]].to_dict("list") == {"text": ["a;b"], "label": ["1"]}
+    assert read_files(path)[["text", "label"]].to_dict("list") == {"text": ["a;b"], "label": ["1"]}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +88,7 @@ def test_the_line_that_tells_excel_the_delimiter_is_no_header(tmp_path: Path) ->
 def test_encodings_are_those_that_a_mark_or_the_param_says(tmp_path: Path, encoding: str, param: str | None) -> None:
     text = "映画がとても好き" if encoding == "shift_jis" else "Crème brûlée"
     (tmp_path / "a.csv").write_bytes(f"text,label\n{text},1\n".encode(encoding))
-    assert read(tmp_path / "a.csv", encoding=param)["text"].tolist() == [text]
+    assert read_files(tmp_path / "a.csv", encoding=param)["text"].tolist() == [text]
 
 
 def test_another_encoding_is_never_guessed_in_silence(tmp_path: Path) -> None:
@@ -111,17 +98,17 @@ def test_another_encoding_is_never_guessed_in_silence(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"a\.csv is not UTF-8: 30 lines .* \(2, 3, .*It may be .*für.*: set data.encod"
     ):
-        read(path)
+        read_files(path)
     path.write_text("text,label\nschön,1\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"data\.encoding: .* is UTF-8, as its bytes show; however: latin-1"):
-        read(path, encoding="latin-1")
+        read_files(path, encoding="latin-1")
 
 
 def test_a_late_byte_that_is_not_utf8_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"text,label\n" + b"plain text of some length,1\n" * 60_000 + "für,1\n".encode("cp1252"))
     with pytest.raises(UserError, match=r"1 line can't be decoded \(60002\)"):
-        read(path)
+        read_files(path)
 
 
 def test_excel_is_read_as_the_texts_that_its_cells_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,83 +119,9 @@ def test_excel_is_read_as_the_texts_that_its_cells_show(tmp_path: Path, capsys: 
     for row in [["label", "text"], [1, "fine\nfilm"], [0, 1984], [None, None], [1, "last"]]:
         sheet.append(row)
     book.save(tmp_path / "a.xlsx")
-    rows = read(tmp_path / "a.xlsx")
+    rows = read_files(tmp_path / "a.xlsx")
     assert rows[["text", "label"]].values.tolist() == [["fine\nfilm", "1"], ["1984", "0"], ["last", "1"]]
     assert "the sheet reviews is read, 1 others are not" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.xlsx"])
-def test_a_file_without_a_header_has_the_columns_that_the_params_name(tmp_path: Path, name: str) -> None:
-    rows = [["1", "a title", "a fine film"], ["0", "another", "a bad one"]]
-    if name == "a.xlsx":
-        book = pytest.importorskip("openpyxl").Workbook()
-        for row in rows:
-            book.active.append(row)
-        book.save(tmp_path / name)
-    else:
-        pd.DataFrame(rows).to_csv(tmp_path / name, index=False, header=False, sep="\t" if name == "a.tsv" else ",")
-    names = ["label", "title", "text"]
-    assert read(tmp_path / name, column_names=names)[names].values.tolist() == rows
-    with pytest.raises(UserError, match=r"data\.column_names"):
-        read(tmp_path / name, column_names=["label", "text"])
-
-
-def test_quotes_may_be_letters_like_others(tmp_path: Path) -> None:
-    path = tmp_path / "a.tsv"
-    path.write_text('text\tlabel\n"What a film\t1\nSo "good", he said\t0\nnot "bad"\t1\n')
-    with pytest.raises(UserError, match=r"set data\.quoting to false"):
-        read(path)
-    assert read(path, quoting=False)["text"].tolist() == ['"What a film', 'So "good", he said', 'not "bad"']
-
-
-def test_lines_of_fasttext(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "a.txt.bz2").write_bytes(
-        bz2.compress(b"__label__1 a fine film\n\n__label__0 __label__2 a bad, one\nnone\n")
-    )
-    assert read(tmp_path / "a.txt.bz2").values.tolist() == [
-        ["a fine film", "1"],
-        ["a bad, one", ["0", "2"]],
-        ["none", ""],
-    ]
-    assert read(tmp_path / "a.txt.bz2", multi_label=True)["label"].tolist() == [["1"], ["0", "2"], []]
-    assert "a.txt.bz2: read as fastText's lines" in capsys.readouterr().err
-    (tmp_path / "a.txt").write_bytes("__label__1 schön\n".encode("cp1252"))
-    with pytest.raises(UserError, match=r"set data\.encoding"):
-        read(tmp_path / "a.txt")
-
-
-def test_folders_of_labels_are_read_a_file_a_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name, text in {
-        "train/pos/2_9.txt": "a fine film\nand more",
-        "train/pos/10_8": "schön",
-        "train/neg/1_1.txt": "a bad one",
-        "train/neg/.hidden": "",
-        "train/urls.txt": "none",
-        "test/pos/1_9\udcff.txt": "a fine test",  # a byte that is not UTF-8
-    }.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    params = data_params(class_folders=True)
-    files = {split: [tmp_path / split] for split in ("train", "test")}
-    found, store = rows_on_disk.read(files, params, tmp_path)
-    assert found[GIVEN].tolist() == ["train", "train", "train", "test"]
-    rows = rows_on_disk.whole(found, store)
-    assert rows[["file", "label", "text"]].values.tolist() == [
-        ["neg/1_1.txt", "neg", "a bad one"],
-        ["pos/10_8", "pos", "schön"],
-        ["pos/2_9.txt", "pos", "a fine film and more"],
-        ["pos/1_9?.txt", "pos", "a fine test"],
-    ]
-    assert rows["origin"].iloc[0] == f"{tmp_path}/train/neg/1_1.txt:1"
-    assert "1 file in" in (said := capsys.readouterr().err)
-    assert "left out" in said
-    (tmp_path / "train/neg/2.txt").write_bytes("schön".encode("cp1252"))
-    with pytest.raises(UserError, match=r"neg/2\.txt is not UTF-8.*data\.encoding"):
-        read(tmp_path / "train", class_folders=True)
-    with pytest.raises(UserError, match=r"2\.txt is a file, and must be a folder"):
-        read(tmp_path / "train/neg/2.txt", class_folders=True)
-    with pytest.raises(UserError, match="must hold a folder for each label"):
-        read(tmp_path / "test/pos", class_folders=True)
 
 
 def test_json_in_its_other_forms(tmp_path: Path) -> None:
@@ -216,7 +129,7 @@ def test_json_in_its_other_forms(tmp_path: Path) -> None:
     (tmp_path / "lines.json").write_text("".join(json.dumps(record) + "\n" for record in records))
     (tmp_path / "inside.json").write_text(json.dumps({"version": 1, "data": records}, indent=1))
     for name in ("lines.json", "inside.json"):
-        assert read(tmp_path / name)["text"].tolist() == table()["text"].tolist()
+        assert read_files(tmp_path / name)["text"].tolist() == table()["text"].tolist()
 
 
 def test_mixed_types_in_a_column_that_is_not_used_do_no_harm(
@@ -250,7 +163,7 @@ def test_several_files_and_folders(
     assert "a.csv has no column stars: its rows have none there" in capsys.readouterr().err
     (tmp_path / "two" / "c.csv").write_text("review,label\n1,more\n")
     with pytest.raises(UserError, match=r"there is no column 'text' in .*two/c\.csv; the columns are review, label"):
-        read([tmp_path])
+        read_files([tmp_path])
 
 
 @pytest.mark.parametrize(
@@ -283,7 +196,7 @@ def test_what_cannot_be_read_is_refused_in_one_line(tmp_path: Path, name: str, c
     path = tmp_path / name
     path.write_text(content)
     with pytest.raises(UserError) as error:
-        read(path)
+        read_files(path)
     assert message in str(error.value)
     assert str(path) in str(error.value) or "a.csv:2" in str(error.value)
     assert "\n" not in str(error.value)
@@ -294,4 +207,4 @@ def test_a_zip_of_several_files_is_refused(tmp_path: Path) -> None:
         archive.writestr("a.csv", "")
         archive.writestr("b.csv", "")
     with pytest.raises(UserError, match="holds 2 files, and must hold one"):
-        read(tmp_path / "a.zip")
+        read_files(tmp_path / "a.zip")
