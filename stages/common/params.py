@@ -38,8 +38,8 @@ class Section(BaseModel):
 
 class DataParams(Section):
     source: Text | Names | SourceOfSplits
-    """Where the rows are: `package:NAME/PATH`, `hub:OWNER/NAME@COMMIT`, a path or pattern, or a list of these; or such
-    for each of `train`, `validation` and `test`, where the splits are given."""
+    """Where the rows are: `package:NAME/PATH`, `hub:OWNER/NAME@COMMIT` or a path in that, a path or pattern, or a list
+    of these; or such for each of `train`, `validation` and `test`, where the splits are given."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
     """The character between the fields of csv files; null finds it, and says so where it isn't the suffix's."""
     quoting: bool

@@ -1,7 +1,7 @@
 """Turn a reference to data or to a base model into files on this machine.
 
 package:NAME/PATH        files inside an installed Python package, found without importing it
-hub:OWNER/NAME@REVISION  a Hugging Face Hub repository at a commit
+hub:OWNER/NAME@REVISION  a Hugging Face Hub repository at a commit; of a data set also /PATH, a folder or file in it
 anything else            a path, from the repository's root or absolute; data may use glob patterns
 
 What a reference names is read, and never run. A package's files stay inside the package, and those of a data set inside
@@ -173,7 +173,8 @@ def _card_paths(card: Path, reference: str, key: str) -> Iterator[str]:
 def _from_hub(reference: str, key: str, kind: str, files: list[str]) -> Path:
     from huggingface_hub import constants, snapshot_download
 
-    repository, _, revision = reference.removeprefix("hub:").partition("@")
+    repository, _, rest = reference.removeprefix("hub:").partition("@")
+    revision, _, inner = rest.partition("/") if kind == "dataset" else (rest, "", "")
     if not REPOSITORY.fullmatch(repository):
         raise UserError(f"{key}: {reference} must be hub:OWNER/NAME@REVISION; however: {repository!r}")
     if not COMMIT.fullmatch(revision):
@@ -181,6 +182,10 @@ def _from_hub(reference: str, key: str, kind: str, files: list[str]) -> Path:
             f"{key}: {reference} must be pinned to a commit, as hub:OWNER/NAME@ and the 40 hexadecimal digits that "
             f"the repository's page on the Hub lists under Files, History; however: revision={revision or 'none'}"
         )
+    if _leads_out(inner):
+        raise UserError(f"{key}: {reference} leads out of the repository: name a path inside it")
+    if inner:
+        files = [inner, *(f"{inner.rstrip('/')}/{name}" for name in files)]
     online = not constants.HF_HUB_OFFLINE and hub_answers()
     try:
         found = snapshot_download(
@@ -192,7 +197,9 @@ def _from_hub(reference: str, key: str, kind: str, files: list[str]) -> Path:
             why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"{constants.ENDPOINT} does not answer"
             reason = f"{why}, and it is not in the local cache. Run again with a network, or name files of this machine"
         raise MissingInput(f"{key}: {reference} cannot be had from the Hub: {reason}") from error
-    return Path(found)
+    if not (Path(found) / inner).exists():
+        raise MissingInput(f"{key}: {reference} is not there: the repository has no {inner} with data in it")
+    return Path(found) / inner
 
 
 def hub_answers() -> bool:

@@ -86,7 +86,8 @@ def read_hub_folder(folder: Path) -> Iterator[pd.DataFrame]:
     try:
         loaded = (datasets.load_from_disk if is_saved(folder) else datasets.load_dataset)(str(folder))
     except Exception as error:  # `datasets` raises many unrelated types
-        raise UserError(f"data.source: {folder} can't be loaded: {' '.join(str(error).split())}") from error
+        which = ". Name the folder of one: hub:OWNER/NAME@COMMIT/PATH" if "Config name" in str(error) else ""
+        raise UserError(f"data.source: {folder} can't be loaded: {' '.join(str(error).split())}{which}") from error
     for name, split in loaded.items() if isinstance(loaded, dict) else [("", loaded)]:
         for rows in split.to_pandas(batch_size=BATCH_ROWS, batched=True):
             for column, feature in split.features.items():

@@ -12,6 +12,7 @@ from tiny import save_base_model
 
 from stages.common.errors import MissingInput, UserError
 from stages.common.references import resolve_data, resolve_model
+from stages.prepare_data.readers import read_hub_folder
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -31,6 +32,25 @@ def test_a_hub_model_comes_from_the_local_hub_cache(tmp_path: Path, monkeypatch:
     assert resolve_model(f"hub:owner/name@{COMMIT}", "model.base").samefile(snapshot)
     with pytest.raises(MissingInput, match=r"model\.base: hub:owner/other@.* cannot be had"):
         resolve_model(f"hub:owner/other@{COMMIT}", "model.base")
+
+
+def test_a_hub_data_set_may_be_a_folder_or_a_file_of_its_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    snapshot = tmp_path / "datasets--owner--name" / "snapshots" / COMMIT
+    for inside in ("sst2", "cola"):
+        (snapshot / inside).mkdir(parents=True)
+        (snapshot / inside / "train.csv").write_text(f"text,label\n{inside},1\n")
+    for inside in ("", "/sst2", "/cola/train.csv"):
+        (found,) = resolve_data(f"hub:owner/name@{COMMIT}{inside}", "data.source")
+        assert found.samefile(f"{snapshot}{inside}")
+    assert [rows["text"].tolist() for rows in read_hub_folder(snapshot / "sst2")] == [["sst2"]]
+    with pytest.raises(MissingInput, match="the repository has no mnli with data in it"):
+        resolve_data(f"hub:owner/name@{COMMIT}/mnli", "data.source")
+    with pytest.raises(UserError, match="leads out of the repository"):
+        resolve_data(f"hub:owner/name@{COMMIT}/../../x", "data.source")
 
 
 @pytest.mark.parametrize("revision", ["", "@main", "@v1.0", "@0123abc"])
