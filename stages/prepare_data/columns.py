@@ -46,6 +46,8 @@ def check_columns(path: Path, columns: list[str], params: DataParams) -> None:
             hint = f" (did you mean {alike[0]}?)" if alike else ""
         if len(columns) == 1:
             hint = ". It has one column: is data.delimiter another?"
+            if path.suffix == ".txt":
+                hint += " Or is each file a text, for which there is data.class_folders?"
         elif not hint:
             hint = ". If its first line is a row, name the columns in data.column_names"
         raise UserError(
