@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from stages.common.text_columns import text_columns
 from stages.prepare_data.store import Store
 
 TEXT_SHOWN = 80  # characters of a dropped row
@@ -30,18 +31,15 @@ def write_split(path: Path, rows: pd.DataFrame, store: Store) -> None:
 
 
 def list_dropped(path: Path, store: Store) -> None:
-    """Write a table of the rows that were dropped, with the reason for each and the beginning of its text."""
+    """Write a table of the rows that were dropped, with the reason for each and the beginning of its texts."""
     dropped = pd.concat(store.note.dropped)
-    columns = ["origin", "row_id", "label", "reason", "text"]
     written = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         for table in store.in_order(dropped["place"].to_numpy()):
             rows = table.select(["origin", "row_id"]).to_pandas()
             decided = dropped.iloc[written : written + len(rows)].reset_index(drop=True)
-            rows = rows.assign(
-                label=decided["label"],
-                reason=decided["reason"],
-                text=pc.utf8_slice_codeunits(table["text"], 0, TEXT_SHOWN).to_pandas(),
-            )
-            rows.to_csv(file, index=False, columns=columns, header=not written, lineterminator="\n")
+            rows = rows.assign(label=decided["label"], reason=decided["reason"])
+            for column in text_columns(table.column_names):
+                rows[column] = pc.utf8_slice_codeunits(table[column], 0, TEXT_SHOWN).to_pandas()
+            rows.to_csv(file, index=False, header=not written, lineterminator="\n")
             written += len(rows)

@@ -27,6 +27,7 @@ from stages.export.merged import part_texts, parts_as_trained
 from stages.prepare_data.columns import GIVEN, TIME
 from stages.prepare_data.duplicates import drop_unusable
 from stages.prepare_data.texts import row_id
+from stages.prepare_data.write_tables import list_dropped
 
 
 def labelled_pairs(count: int) -> pd.DataFrame:
@@ -185,6 +186,9 @@ def test_copies_are_copies_in_both_texts(tmp_path: Path) -> None:
         "exact_duplicate": 1,
         "near_duplicate": 1,
     }
+    list_dropped(tmp_path / "dropped.csv", store)
+    listed = pd.read_csv(tmp_path / "dropped.csv", keep_default_na=False)
+    assert listed["text_pair"].tolist() == ["", "it is fine", "it is good!", "it is bad"]
 
 
 def test_a_pair_has_an_identity_of_its_own() -> None:
