@@ -28,7 +28,7 @@ $(VENV)/tools-installed: $(VENV)/installed requirements-dev.txt
 
 start: setup ## Look at your own data: DATA=FILE [OPTIONS=--write], and say which params to change
 	@test -n "$(DATA)" || { echo "error: which file? For example: make start DATA=reviews.csv"; exit 1; }
-	python -m start $(DATA) $(OPTIONS)
+	@if test -e "$(DATA)"; then python -m start "$(DATA)" $(OPTIONS); else python -m start $(DATA) $(OPTIONS); fi
 
 repro: setup ## Run what is not up to date of the pipeline
 	@test -s .dvc/tmp/rwlock || rm -f .dvc/tmp/rwlock # dvc killed while it writes this file leaves it empty, and refuses to run

@@ -34,9 +34,9 @@ FIFTY_TWO = {f"topic {n}": count for n, count in enumerate([90, 60, 40] + [12] *
 
 
 def test_a_file_is_described_and_nothing_is_written(clone: Clone) -> None:
-    write_classes(clone.folder / "news.csv", EIGHT, ";", "cp1252")
+    write_classes(clone.folder / "my news.csv", EIGHT, ";", "cp1252")
     before = clone.read("params.yaml")
-    said = clone.run("python", "-m", "start", "news.csv")
+    said = clone.run("make", "--old-file", "setup", "start", "DATA=my news.csv")
     for line in [
         "its columns are separated by semicolons",
         "encoding: cp1252",
@@ -51,7 +51,7 @@ def test_a_file_is_described_and_nothing_is_written(clone: Clone) -> None:
     ]:
         assert line in said
     assert clone.read("params.yaml") == before
-    assert not (clone.folder / "data/raw/news.csv").exists()
+    assert not (clone.folder / "data/raw/my news.csv").exists()
 
 
 @pytest.mark.parametrize(
