@@ -1,7 +1,9 @@
 """Guess which column is the text and which the label, and how characters are encoded."""
 
 import codecs
+import re
 import sys
+from collections.abc import Set
 from pathlib import Path
 from typing import IO
 
@@ -12,8 +14,11 @@ from stages.prepare_data.bad_rows import shown
 from stages.prepare_data.files import MARKS, SAMPLE_BYTES, TEXT_SUFFIXES, likely_encoding, odd_part, open_data
 from start.several import count_labels
 
-TEXT_NAMES = ("text", "review", "sentence", "content", "message", "comment", "body", "document", "tweet", "title")
-LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "topic", "intent", "rating", "stars", "y")
+TEXT_NAMES = {"text", "review", "sentence", "content", "message", "comment", "body", "document", "tweet", "title"}
+TEXT_NAMES |= {"description", "headline", "question", "utterance"}
+LABEL_NAMES = {"label", "class", "category", "target", "sentiment", "topic", "intent", "rating", "stars", "y"}
+LABEL_NAMES |= {"emotion", "overall", "polarity", "score"}
+WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+")  # of a column's name: two of reviewText and of gold_label
 MOST_CLASSES = 500  # a column with more values is hardly the label
 
 
@@ -86,8 +91,7 @@ def likely_texts(rows: pd.DataFrame) -> list[str]:
     """Return the columns that hold texts, by name or else by length; the likeliest first."""
     columns = [column for column in rows.columns if rows[column].map(lambda value: isinstance(value, str)).any()]
     lengths = {column: rows[column].astype(str).str.len().mean() for column in columns}
-    named = [column for column in columns if name_fits(column, TEXT_NAMES)]
-    found = sorted(named or columns, key=lambda column: -lengths[column])
+    found = sorted(called(columns, TEXT_NAMES) or columns, key=lambda column: -lengths[column])
     return [column for column in found if lengths[column] > lengths[found[0]] / 2]
 
 
@@ -96,7 +100,7 @@ def likely_labels(rows: pd.DataFrame) -> list[str]:
     values = {column: count_labels(rows[column]) for column in rows.columns}
     most = min(MOST_CLASSES, max(2, len(rows) // 2))
     few = [column for column in rows.columns if 2 <= values[column] <= most]
-    return [column for column in few if name_fits(column, LABEL_NAMES)] or few
+    return called(few, LABEL_NAMES) or few
 
 
 def choose(kind: str, likely: list[str]) -> str | None:
@@ -112,5 +116,13 @@ def choose(kind: str, likely: list[str]) -> str | None:
     return likely[0]
 
 
-def name_fits(column: str, names: tuple[str, ...]) -> bool:
+def called(columns: list[str], names: Set[str]) -> list[str]:
+    """Return the columns that have one of these names, or else those with one among the words of theirs."""
+    words = {column: {word.lower() for word in WORD.findall(column)} for column in columns}
+    return [column for column in columns if name_fits(column, names)] or [
+        column for column in columns if words[column] & names
+    ]
+
+
+def name_fits(column: str, names: Set[str]) -> bool:
     return column.strip().lower() in names or column.strip().lower().rstrip("s") in names

@@ -63,7 +63,7 @@ def first_line_is_row(rows: pd.DataFrame) -> bool:
     """Say whether the names of the columns are a row: none is an ordinary name, and one is a label of other rows."""
     names = list(rows.columns)
     counted = names == [str(number) for number in range(len(names))]  # as pandas names them
-    if counted or any(name_fits(name, (*TEXT_NAMES, *LABEL_NAMES)) for name in names):
+    if counted or any(name_fits(name, TEXT_NAMES | LABEL_NAMES) for name in names):
         return False
     return any(
         name in (values := set(rows[name])) and len(values) <= min(MOST_CLASSES, len(rows) / 2) for name in names

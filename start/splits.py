@@ -8,7 +8,7 @@ from stages.prepare_data.class_folders import holds_class_folders
 from stages.prepare_data.given import ORDER, OTHER_NAMES
 from start.columns import name_fits
 
-SPLIT_NAMES = ("split", "subset", "partition", "fold", "set")
+SPLIT_NAMES = {"split", "subset", "partition", "fold", "set"}
 
 
 def split_column(rows: pd.DataFrame) -> str | None:

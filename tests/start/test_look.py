@@ -109,6 +109,23 @@ def test_a_column_that_names_splits_is_taken_for_them(tmp_path: Path, column: st
     assert (sizes["validation_rows"], sizes["test_rows"]) == ((None, None) if known else (3, 6))
 
 
+@pytest.mark.parametrize(
+    ("columns", "text", "label"),
+    [
+        ("HelpfulnessNumerator,Score,Summary,Text", "Text", "Score"),  # Amazon's reviews
+        ("reviewerRank,overall,asin,reviewText", "reviewText", "overall"),
+        ("rank,airline_sentiment,airline,tweet_text", "tweet_text", "airline_sentiment"),
+        ("rank,gold_label,annotator,sentence1", "sentence1", "gold_label"),
+        ("rank,v1,kind,v2", "v2", "rank"),  # no name says it: the longest, and the first of few values
+    ],
+)
+def test_columns_are_told_by_the_words_of_their_names(tmp_path: Path, columns: str, text: str, label: str) -> None:
+    rows = [(number % 3, label, f"a{number % 4}", f"{text}") for number, (text, label) in enumerate(labelled_texts(30))]
+    pd.DataFrame(rows, columns=columns.split(",")).to_csv(tmp_path / "a.csv", index=False)
+    found = looked(tmp_path / "a.csv")[1]
+    assert (found["text_column"], found["label_column"]) == (text, label)
+
+
 def test_files_named_after_splits_are_taken_for_them(tmp_path: Path) -> None:
     for name in ("train.csv", "test.csv", "more.csv"):
         pd.DataFrame(labelled_texts(30), columns=["text", "label"]).to_csv(tmp_path / name, index=False)
