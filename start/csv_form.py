@@ -1,6 +1,7 @@
 """Tell what a csv file doesn't say of itself: whether quotes are letters in it, and whether it has a header."""
 
 import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,9 @@ def first_rows(path: Path, params: DataParams) -> pd.DataFrame:
 def quotes_are_letters(sample: str, delimiter: str) -> bool:
     """Say whether all lines of a sample have as many fields as the first when quotes are letters, and some field begins
     with a quote that isn't closed in it."""
-    lines = sample.splitlines(keepends=True)[:-1]  # the last may be cut
-    fields = [record for record in csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE) if record]
+    csv.field_size_limit(len(sample))
+    found = list(csv.reader(io.StringIO(sample), delimiter=delimiter, quoting=csv.QUOTE_NONE))
+    fields = [record for record in found[:-1] if record]  # the last may be cut
     if not fields or len(fields[0]) == 1 or any(len(record) != len(fields[0]) for record in fields):
         return False
     return any(field.startswith('"') and not is_closed(field) for record in fields for field in record)
