@@ -49,7 +49,6 @@ def first_rows(path: Path, params: DataParams) -> pd.DataFrame:
 def quotes_are_letters(sample: str, delimiter: str) -> bool:
     """Say whether all lines of a sample have as many fields as the first when quotes are letters, and some field begins
     with a quote that isn't closed in it."""
-    csv.field_size_limit(len(sample))
     found = list(csv.reader(io.StringIO(sample), delimiter=delimiter, quoting=csv.QUOTE_NONE))
     fields = [record for record in found[:-1] if record]  # the last may be cut
     if not fields or len(fields[0]) == 1 or any(len(record) != len(fields[0]) for record in fields):

@@ -20,7 +20,7 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 EXCEL_LINE = re.compile(r"sep=(.)\r?\n")  # before the header, for Excel alone
 SAMPLE_RECORDS = 100  # by which the delimiter is told
 BATCH_CHARACTERS = 8_000_000  # bounds memory
-FIELD_CHARACTERS = 100_000_000  # beyond it a quote was not closed
+csv.field_size_limit(100_000_000)  # characters: beyond it a quote was not closed
 
 
 def read_delimited(file: DataFile, params: DataParams, note: Notes) -> Iterator[pd.DataFrame]:
@@ -49,7 +49,6 @@ def read_csv(
     if told := EXCEL_LINE.match(sample):
         next(lines)
     delimiter = params.delimiter or (told[1] if told else told_delimiter(file, sample, params, note))
-    csv.field_size_limit(FIELD_CHARACTERS)
     records = csv.reader(lines, delimiter=delimiter, quoting=quoting(params), strict=True)
     try:
         header = params.column_names or named(next(records))

@@ -71,6 +71,8 @@ def test_the_delimiter_is_found_and_said(
     assert read_files(path)["text"].tolist() == rows["text"].tolist()
     err = capsys.readouterr().err
     assert f"a.csv: its columns are separated by {said}" in err if said else "separated" not in err
+    path.write_text(f"text;label\n{'long, ' * 40_000};0\n")
+    assert read_files(path)["label"].tolist() == ["0"]
     path.write_text("text^label\na,b^0\n")
     assert read_files(path, delimiter="^")["text"].tolist() == ["a,b"]
 
