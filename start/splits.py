@@ -15,9 +15,10 @@ def split_column(rows: pd.DataFrame) -> str | None:
     """Return the column that names each row's split: all its values are names of splits, and several are there or the
     column is called so."""
     for column in rows.columns:
-        found = {split_name(value) for value in rows[column].unique() if isinstance(value, str)}
-        named = name_fits(column, SPLIT_NAMES)
-        if "train" in found and found <= set(ORDER) and rows[column].notna().all() and (named or len(found) > 1):
+        if not all(isinstance(value, str) for value in rows[column]):
+            continue
+        found = {split_name(value) for value in rows[column].unique()}
+        if "train" in found and found <= set(ORDER) and (name_fits(column, SPLIT_NAMES) or len(found) > 1):
             return str(column)
     return None
 

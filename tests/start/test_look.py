@@ -101,11 +101,12 @@ def test_folders_of_labels_are_known_by_their_files(tmp_path: Path, encoding: st
 @pytest.mark.parametrize(("column", "known"), [("split", True), ("part", True), ("source", False)])
 def test_a_column_that_names_splits_is_taken_for_them(tmp_path: Path, column: str, known: bool) -> None:
     rows = pd.DataFrame(labelled_texts(30), columns=["text", "label"])
+    rows["tags"] = [["a", "train"]] * 30
     rows[column] = ["Train", "dev", "test" if known else "blog"] * 10
-    rows.to_csv(tmp_path / "a.csv", index=False)
-    params, changes = looked(tmp_path / "a.csv")
+    rows.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    params, changes = looked(tmp_path / "a.jsonl")
     assert changes["split_column"] == (column if known else None)
-    found, _ = rows_on_disk.read({"": [tmp_path / "a.csv"]}, params, tmp_path)
+    found, _ = rows_on_disk.read({"": [tmp_path / "a.jsonl"]}, params, tmp_path)
     sizes, _ = settled_params(found.assign(**{GIVEN: given_splits(found)} if known else {}), ["0", "1"], params)
     assert (sizes["validation_rows"], sizes["test_rows"]) == ((None, None) if known else (3, 6))
 
