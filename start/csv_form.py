@@ -8,13 +8,12 @@ from typing import Any
 import pandas as pd
 
 from stages.common.params import DataParams
-from stages.prepare_data.delimited import told_delimiter
+from stages.prepare_data.delimited import read_delimited, told_delimiter
 from stages.prepare_data.files import decoded, open_data
 from stages.prepare_data.notes import Notes
-from stages.prepare_data.readers import batches
+from stages.prepare_data.readers import READERS, read_source
+from stages.prepare_data.tables import read_workbook
 from start.columns import LABEL_NAMES, MOST_CLASSES, TEXT_NAMES, name_fits
-
-DELIMITED, WORKBOOKS = (".csv", ".tsv", ".txt"), (".xlsx", ".xlsm", ".xls", ".ods")
 
 
 def csv_form(path: Path, params: DataParams) -> dict[str, Any]:
@@ -23,15 +22,15 @@ def csv_form(path: Path, params: DataParams) -> dict[str, Any]:
         return {}
     form: dict[str, Any] = {}
     with open_data(path) as file:
-        suffix = file.suffix
-        if suffix in DELIMITED:
+        reader = READERS[file.suffix]
+        if reader is read_delimited:
             _, sample = decoded(file, params.encoding)
             plain = params.model_copy(update={"quoting": False})
             delimiter = params.delimiter or told_delimiter(file, sample, plain, lambda _: None)
             if quotes_are_letters(sample, delimiter):
                 print(f"{path}: quotes are letters like others in it, since some are never closed (data.quoting)")
                 form["quoting"] = False
-    if suffix in (*DELIMITED, *WORKBOOKS):
+    if reader in (read_delimited, read_workbook):
         rows = first_rows(path, params.model_copy(update=form))
         if first_line_is_row(rows):
             form["column_names"] = [f"column_{number}" for number in range(1, rows.shape[1] + 1)]
@@ -41,7 +40,7 @@ def csv_form(path: Path, params: DataParams) -> dict[str, Any]:
 
 def first_rows(path: Path, params: DataParams) -> pd.DataFrame:
     """Return the first batch of a file or folder that has rows, or one without any."""
-    read = batches(path, params, Notes())
+    read = read_source(path, params, Notes())
     first = next(read)
     return first if len(first) else next((rows for rows in read if len(rows)), first)
 

@@ -12,8 +12,9 @@ from stages.common.references import resolve_data
 from stages.prepare_data.bad_rows import shown
 from stages.prepare_data.class_folders import holds_class_folders, text_files
 from stages.prepare_data.files import data_files
-from start.columns import guess_columns, told_encoding
+from start.columns import guess_columns
 from start.csv_form import csv_form, first_rows
+from start.encoding import told_encoding
 from start.report import describe_columns
 from start.several import several_labels
 from start.splits import split_column, split_files, split_folders

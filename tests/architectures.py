@@ -45,8 +45,8 @@ TEXT = """# Architectures and base models
 Made by `python -m tests.architectures` (two hours, so not by `make docs`; `make nightly` checks it), from tiny models
 with random weights of architectures that `AutoModelForSequenceClassification` of transformers knows. Each learns from
 {train} texts to tell good words from bad ones, through the pipeline's own training and export, and through the Trainer
-of transformers and PEFT by themselves ("plain"), with adapters in the same modules, at the same learning rates, for
-as many epochs. One that isn't listed is tried, and added, by `python -m tests.architectures NAME`.
+of transformers and PEFT by themselves ("plain"), with adapters in the same modules, at the same learning rate, warm-up
+included, for as many epochs. One that isn't listed is tried, and added, by `python -m tests.architectures NAME`.
 
 | column | yes means |
 | --- | --- |

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from stages.common.errors import MissingInput, UserError
 from stages.common.params import DataParams
 from stages.prepare_data.bad_rows import plural
-from stages.prepare_data.files import MARKS, format_suffix, known_suffix, undecodable
+from stages.prepare_data.files import format_suffix, known_suffix, marked_encoding, undecodable
 from stages.prepare_data.notes import Notes
 
 BATCH_FILES = 2000
@@ -72,7 +72,7 @@ def read_text(path: Path, encoding: str | None) -> str:
     if path.stat().st_size > MOST_BYTES:
         raise UserError(f"{path} has more than {MOST_BYTES:,} bytes: it is hardly one text")
     content = path.read_bytes()
-    used = next((name for mark, name in MARKS if content.startswith(mark)), encoding or "utf-8")
+    used = marked_encoding(content) or encoding or "utf-8"
     try:
         text = content.decode(used)
     except UnicodeDecodeError as error:

@@ -141,7 +141,7 @@ def decoded(file: DataFile, encoding: str | None) -> tuple[io.TextIOWrapper, str
     sample = file.content.read(SAMPLE_BYTES)
     if not sample.strip():
         raise UserError(f"{file.path} is empty")
-    found = next((name for mark, name in MARKS if sample.startswith(mark)), None)
+    found = marked_encoding(sample)
     used = found or encoding or "utf-8"
     try:
         text = codecs.getincrementaldecoder(used)().decode(sample)
@@ -154,6 +154,11 @@ def decoded(file: DataFile, encoding: str | None) -> tuple[io.TextIOWrapper, str
     return io.TextIOWrapper(
         io.BufferedReader(Rejoined(sample, file.content), CHUNK_BYTES), encoding=used, newline=""
     ), text
+
+
+def marked_encoding(content: bytes) -> str | None:
+    """Return the encoding that a byte-order mark says, if there is one."""
+    return next((name for mark, name in MARKS if content.startswith(mark)), None)
 
 
 class Rejoined(io.RawIOBase):

@@ -45,7 +45,7 @@ def read_rows(paths: Mapping[str, list[Path]], params: DataParams, note: Notes) 
     for split, file in files:
         place = file.name if names.count(file.name) == 1 else str(file)
         number = 0
-        for rows in batches(file, params, note):
+        for rows in read_source(file, params, note):
             check_columns(file, list(rows.columns), params)
             if not params.class_folders:
                 rows.index = pd.Index([f"{place}:{row}" for row in range(number + 1, number + len(rows) + 1)])
@@ -54,8 +54,8 @@ def read_rows(paths: Mapping[str, list[Path]], params: DataParams, note: Notes) 
             number += len(rows)
 
 
-def batches(path: Path, params: DataParams, note: Notes) -> Iterator[pd.DataFrame]:
-    """Yield the rows of one file or folder."""
+def read_source(path: Path, params: DataParams, note: Notes) -> Iterator[pd.DataFrame]:
+    """Yield the rows of one file or folder in batches."""
     if params.class_folders:
         return read_class_folders(path, params, note)
     return read_hub_folder(path) if path.is_dir() else read_file(path, params, note)
