@@ -5,6 +5,7 @@ Run: python -m sharing.publish OWNER/NAME [--dry-run] [--private] [--gated auto|
 
 import argparse
 import subprocess
+import sys
 from pathlib import Path
 
 from huggingface_hub import HfApi, constants, get_token
@@ -78,6 +79,7 @@ def show(repository: str, folder: Path, files: list[str]) -> None:
     found = [str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file()]
     if others := [name for name in found if name not in files]:
         print(f"not part of the export, and not sent: {', '.join(others)}")
+    sys.stdout.flush()  # an error comes after it, in a file or a pipe, too
 
 
 def upload(arguments: argparse.Namespace, folder: Path, files: list[str]) -> str:
