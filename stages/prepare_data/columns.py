@@ -14,6 +14,7 @@ from stages.prepare_data.notes import Notes
 
 ADDED = (*TEXT_COLUMNS, "label", "origin", "row_id", "group", "predicted", "correct")  # by this stage, or by evaluate
 GIVEN, TIME = "given:split", "given:time"  # this stage's own: they are not written
+MOST_SHOWN = 60  # characters of a column's name: a text may stand there, where a file has no header
 NAMED = (  # params that name a column
     "text_column",
     "text_pair_column",
@@ -46,13 +47,12 @@ def check_columns(path: Path, columns: list[str], params: DataParams) -> None:
             hint = f" (did you mean {alike[0]}?)" if alike else ""
         if len(columns) == 1:
             hint = ". It has one column: is data.delimiter another?"
-            if path.suffix == ".txt":
-                hint += " Or is each file a text, for which there is data.class_folders?"
         elif not hint:
             hint = ". If its first line is a row, name the columns in data.column_names"
-        raise UserError(
-            f"data.{key}: there is no column {name!r} in {path}; the columns are {shown(columns, 20)}{hint}"
-        )
+        if path.suffix == ".txt":
+            hint += ". Is each file a text? For these there is data.class_folders"
+        there = [column if len(column) <= MOST_SHOWN else f"{column[:MOST_SHOWN]}…" for column in columns]
+        raise UserError(f"data.{key}: there is no column {name!r} in {path}; the columns are {shown(there, 20)}{hint}")
 
 
 def own_names(columns: Collection[str], meant: Collection[str]) -> dict[str, str]:
