@@ -50,7 +50,7 @@ def check_columns(path: Path, columns: list[str], params: DataParams) -> None:
         elif not hint:
             hint = ". If its first line is a row, name the columns in data.column_names"
         if path.suffix == ".txt":
-            hint += ". Is each file a text? For these there is data.class_folders"
+            hint += f"{'' if hint.endswith('?') else '.'} Is each file a text? For these there is data.class_folders"
         there = [column if len(column) <= MOST_SHOWN else f"{column[:MOST_SHOWN]}…" for column in columns]
         raise UserError(f"data.{key}: there is no column {name!r} in {path}; the columns are {shown(there, 20)}{hint}")
 

@@ -173,7 +173,11 @@ def test_several_files_and_folders(
     [
         ("a.csv", "Text ,label\na,1\n", "did you mean Text"),
         ("a.csv", "text^label\na^1\n", "It has one column: is data.delimiter another?"),
-        ("a.txt", "a fine film\n", "Is each file a text? For these there is data.class_folders"),
+        (
+            "a.txt",
+            "a fine film\n",
+            "is data.delimiter another? Is each file a text? For these there is data.class_folders",
+        ),
         ("a.txt", f"a fine film, {'and ' * 50}\n", "the columns are a fine film, and and"),
         ("a.txt", f"a fine film, {'and ' * 50}\n", "…. If its first line is a row, name"),
         ("a.csv", "nice film,1\nbad film,0\n", "If its first line is a row, name the columns in data.column_names"),
